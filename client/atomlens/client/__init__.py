@@ -1,0 +1,1 @@
+"""Clients, results, files in and out, and the command line."""

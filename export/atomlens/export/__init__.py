@@ -1,0 +1,1 @@
+"""Networks in torch, their training, export to ONNX and verification."""

@@ -1,0 +1,69 @@
+"""Neighborhood: who feels whom, in the two layouts a network can be run on.
+
+A network asks for distances and directions, turns them into filters and convolves:
+c_i = Σ_j features_j ∘ filters_ij. How pairs are laid out is not its concern: graphs are exported on
+neighbor tables, which need no scatter; training uses a half list, which evaluates each filter once for
+the two atoms it joins and is twice as fast.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Neighborhood(Protocol):
+    """Pairs of atoms; ``...`` stands for the layout's own dimensions."""
+
+    distances: Tensor  # (...) Å
+    directions: Tensor  # (..., 3) unit vectors from center to neighbor
+
+    def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return Σ_j features_j ∘ filters_ij: (atoms, channels), for filters even in the direction."""
+
+    def convolve_odd(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return the same sum for filters that change sign with the direction."""
+
+
+class NeighborTable:
+    """Neighbors in slots, (atoms, slots), −1 for none; an empty slot lies at the cutoff and weighs nothing."""
+
+    def __init__(self, positions: Tensor, neighbors: Tensor, shifts: Tensor, cutoff: float) -> None:
+        real = neighbors >= 0  # (atoms, slots)
+        self.neighbors = torch.where(real, neighbors, torch.zeros_like(neighbors))
+        vectors = positions[self.neighbors] + shifts - positions[:, None]  # (atoms, slots, 3)
+        squares = (vectors * vectors).sum(2)
+        far = torch.full_like(squares, cutoff**2)
+        self.distances = torch.sqrt(torch.where(real & (squares > 0), squares, far))
+        self.directions = vectors / self.distances[:, :, None]
+
+    def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return Σ_j features_j ∘ filters_ij: (atoms, channels)."""
+        return (features[self.neighbors] * filters).sum(1)
+
+    convolve_odd = convolve
+
+
+class HalfList:
+    """Each pair once, (pairs,): what joins i to j joins j to i."""
+
+    def __init__(self, positions: Tensor, i: Tensor, j: Tensor, shifts: Tensor | None = None) -> None:
+        self.i, self.j = i, j
+        vectors = positions[j] - positions[i] if shifts is None else positions[j] + shifts - positions[i]
+        self.distances = vectors.norm(dim=1)
+        self.directions = vectors / self.distances[:, None]
+
+    def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return Σ_j features_j ∘ filters_ij: (atoms, channels)."""
+        return self._scatter(features, filters, 1.0)
+
+    def convolve_odd(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return Σ_j features_j ∘ filters_ij with filters_ji = −filters_ij: (atoms, channels)."""
+        return self._scatter(features, filters, -1.0)
+
+    def _scatter(self, features: Tensor, filters: Tensor, sign: float) -> Tensor:
+        sums = filters.new_zeros(len(features), filters.shape[1])
+        sums = sums.index_add(0, self.i, features.index_select(0, self.j) * filters)
+        return sums.index_add(0, self.j, features.index_select(0, self.i) * filters, alpha=sign)

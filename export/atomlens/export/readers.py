@@ -1,0 +1,143 @@
+"""Readers: training data from .npz, extended XYZ and ASE databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from atomlens.export.dataset import DataError, Dataset, random_split
+from atomlens.server.structures import Floats, Structures
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+EV = {"eV": 1.0, "meV": 1e-3, "Ha": 27.211386245988, "kcal/mol": 0.0433641153087705, "kJ/mol": 0.010364269656262174}
+E_ANGSTROM = {"e·Å": 1.0, "eA": 1.0, "D": 0.20819433270935603, "au": 0.529177210903}
+UNITS = {"eV": EV, "e·Å": E_ANGSTROM}
+SUFFIXES = {"_eV": "eV", "_meV": "meV", "_Ha": "Ha", "_eA": "e·Å", "_D": "D"}
+
+
+def read_dataset(path: Path, label: str, unit: str, label_unit: str | None, seed: int) -> Dataset:
+    """Read labelled structures from an .npz file, an ASE database or a file of structures.
+
+    Args:
+        path: the file; its suffix tells the format.
+        label: the field, info key or database column that holds the label.
+        unit: the unit to return labels in, "eV" or "e·Å".
+        label_unit: the unit in the file; None reads it from the label's own suffix (``_eV``, ``_D``, ...).
+        seed: of the random split, where the file has none.
+
+    Raises:
+        DataError: the file cannot be read, or a field is missing or has a wrong shape or unit.
+    """
+    factor = _factor(label, unit, label_unit)
+    try:
+        raw = _read_npz(path, label) if path.suffix == ".npz" else _read_ase(path, label)
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: {error.args[0] if error.args else error}") from error
+    structures, labels, split = raw
+    if split is None:
+        split = random_split(len(structures), seed)
+    return Dataset(structures, labels * factor, split, label, unit, path.name).check()
+
+
+def _factor(label: str, unit: str, label_unit: str | None) -> float:
+    named = label_unit or next((u for suffix, u in SUFFIXES.items() if label.endswith(suffix)), None)
+    if named is None:
+        raise DataError(f"`{label}` has no unit in its name: give --label-unit, one of {', '.join(UNITS[unit])}")
+    if named not in UNITS[unit]:
+        raise DataError(f"`{label}` is in {named}, which is no unit of a label in {unit}")
+    return UNITS[unit][named]
+
+
+Raw = tuple[Structures, Floats, "npt.NDArray[np.uint8] | None"]
+
+
+def _read_npz(path: Path, label: str) -> Raw:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files if name in _wanted(label)}
+    for name in ("n_atoms", "numbers", label):
+        if name not in arrays:
+            raise KeyError(f"`{name}` is missing")
+    counts = arrays["n_atoms"].astype(np.int64)
+    atoms = int(counts.sum())
+    pbc = np.zeros((len(counts), 3), np.bool_)
+    cells = np.zeros((len(counts), 3, 3))
+    if "cell_A" in arrays:
+        cells = _shaped(arrays, "cell_A", (len(counts), 3, 3))
+        pbc[:] = arrays.get("pbc", np.ones(3, np.bool_))
+    if "positions" in arrays:
+        positions = _shaped(arrays, "positions", (atoms, 3))
+    elif "scaled_positions" in arrays and "cell_A" in arrays:
+        scaled = _shaped(arrays, "scaled_positions", (atoms, 3))
+        positions = np.einsum("ax,axy->ay", scaled, np.repeat(cells, counts, axis=0))
+    else:
+        raise KeyError("`positions` is missing")
+    structures = Structures(
+        counts,
+        _shaped(arrays, "numbers", (atoms,)).astype(np.int64),
+        positions,
+        cells,
+        pbc,
+        np.zeros(len(counts)),
+        np.zeros(len(counts), np.int64),
+    )
+    split = arrays["split"].astype(np.uint8) if "split" in arrays else None
+    return structures, _shaped(arrays, label, (len(counts),)), split
+
+
+def _wanted(label: str) -> set[str]:
+    return {"n_atoms", "numbers", "positions", "scaled_positions", "cell_A", "pbc", "split", label}
+
+
+def _shaped(arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...]) -> Floats:
+    if arrays[name].shape != shape:
+        raise ValueError(f"`{name}` must be {shape}, got {arrays[name].shape}")
+    return arrays[name].astype(np.float64)
+
+
+def _read_ase(path: Path, label: str) -> Raw:
+    from ase.calculators.calculator import PropertyNotImplementedError
+
+    frames, labels, splits = [], [], []
+    for index, (atoms, values) in enumerate(_frames(path)):
+        if label in values:
+            labels.append(float(values[label]))
+        else:
+            try:
+                labels.append(float(atoms.calc.get_property(label, atoms)))
+            except (AttributeError, PropertyNotImplementedError):
+                raise KeyError(f"`{label}` is missing in structure {index}") from None
+        frames.append(atoms)
+        splits.append(values.get("split"))
+    if not frames:
+        raise ValueError("no structure in it")
+    structures = Structures(
+        np.array([len(atoms) for atoms in frames], np.int64),
+        np.concatenate([atoms.numbers for atoms in frames]).astype(np.int64),
+        np.concatenate([atoms.positions for atoms in frames]),
+        np.stack([atoms.cell.array for atoms in frames]),
+        np.stack([atoms.pbc for atoms in frames]),
+        np.zeros(len(frames)),
+        np.zeros(len(frames), np.int64),
+    )
+    split = None if None in splits else np.array(splits, np.uint8)
+    return structures, np.array(labels), split
+
+
+def _frames(path: Path) -> Iterator[tuple[Atoms, dict[str, Any]]]:
+    """Yield each structure of a file or database with the values stored beside it."""
+    if path.suffix == ".db":
+        from ase.db import connect
+
+        for row in connect(path).select():
+            yield row.toatoms(), {**row.data, **row.key_value_pairs}
+    else:
+        from ase.io import iread
+
+        for atoms in iread(path, ":"):
+            yield atoms, atoms.info

@@ -1,0 +1,96 @@
+"""SchNet: continuous-filter convolutions over learned element embeddings.
+
+Schütt, Kindermans, Sauceda, Chmiela, Tkatchenko, Müller, NeurIPS 2017 (arXiv 1706.08566).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from atomlens.export.layers import cosine_cutoff, mlp
+from atomlens.export.neighborhood import Neighborhood
+from atomlens.export.network import AtomOutput
+
+MAX_NUMBER = 118
+
+
+@dataclass(frozen=True, slots=True)
+class SchNetSettings:
+    """What a SchNet is built from."""
+
+    elements: tuple[int, ...]
+    cutoff_angstrom: float = 5.0
+    features: int = 64
+    blocks: int = 3
+    gaussians: int = 25
+
+
+class SchNet(nn.Module):
+    """x⁰ = a_Z;  x ← x + v(Σ_j (W_in x_j) ∘ W(r_ij)) in every block;  y = W_o2 ssp(W_o1 x + b) + b."""
+
+    prepares_atoms = False
+    family = "schnet"
+
+    def __init__(self, settings: SchNetSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        width = settings.features
+        self.embedding = nn.Embedding(MAX_NUMBER + 1, width, padding_idx=0)
+        self.gaussians = Gaussians(settings.gaussians, settings.cutoff_angstrom)
+        self.blocks = nn.ModuleList(Interaction(settings) for _ in range(settings.blocks))
+        self.output = mlp(width, width // 2, 1)
+
+    def prepare(self, numbers: Tensor, neighborhood: Neighborhood) -> Neighborhood:  # noqa: ARG002
+        """Return the neighborhood itself: nothing before the first weight is worth keeping."""
+        return neighborhood
+
+    def forward(self, numbers: Tensor, neighborhood: Neighborhood) -> AtomOutput:
+        """Return y (atoms,) and the features that enter each block as context."""
+        x = self.embedding(numbers)  # (atoms, features)
+        waves = self.gaussians(neighborhood.distances)  # (..., gaussians)
+        layers = []
+        for block in self.blocks:
+            layers.append(x)
+            x = x + block(x, waves, neighborhood)
+        return AtomOutput(self.output(x)[:, 0], torch.stack(layers))
+
+
+class Gaussians(nn.Module):
+    """e_k(r) = exp[−(r − μ_k)² / 2Δ²] with μ from 0 to the cutoff in steps of Δ."""
+
+    centers: Tensor
+
+    def __init__(self, count: int, cutoff: float) -> None:
+        super().__init__()
+        self.register_buffer("centers", torch.linspace(0.0, cutoff, count, dtype=torch.float64).float())
+        self.width = cutoff / (count - 1)
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """Return e(r): (..., gaussians)."""
+        return torch.exp(-0.5 * ((distances[..., None] - self.centers) / self.width) ** 2)
+
+
+class Interaction(nn.Module):
+    """v = W_d ssp(W_out c + b) + b_d  with  c_i = Σ_j (W_in x_j) ∘ W(r_ij)."""
+
+    def __init__(self, settings: SchNetSettings) -> None:
+        super().__init__()
+        width = settings.features
+        self.cutoff = settings.cutoff_angstrom
+        self.filters = mlp(settings.gaussians, width, width)
+        self.project = nn.Linear(width, width, bias=False)
+        self.update = mlp(width, width, width)
+        nn.init.xavier_uniform_(self.project.weight)
+
+    def forward(self, x: Tensor, waves: Tensor, neighborhood: Neighborhood) -> Tensor:
+        """Return the change of x: (atoms, features)."""
+        cutoff = cosine_cutoff(neighborhood.distances, self.cutoff)
+        filters = self.filters(waves) * cutoff[..., None]  # (..., features)
+        messages = neighborhood.convolve(self.project(x), filters)  # (atoms, features)
+        change: Tensor = self.update(messages)
+        return change
+
+

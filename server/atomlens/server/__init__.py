@@ -1,0 +1,1 @@
+"""The engine that explains structures, and the gRPC server around it."""

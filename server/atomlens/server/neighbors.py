@@ -1,0 +1,101 @@
+"""Neighbors: the pairs of atoms within a cutoff, as a flat list and as the table that graphs read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import vesin
+
+from atomlens.server.structures import Floats, Integers, Structures
+
+LARGE_ATOMS = 100  # from here on a cell list beats all pairs
+DENSE_PAIRS = 1_000_000  # all-pairs distances held at once
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Every ordered pair (i, j) within the cutoff, sorted by i; an atom's own images are pairs too.
+
+    The vector of a pair is ``positions[neighbors] + shifts - positions[centers]``.
+    """
+
+    centers: Integers  # (pairs,)
+    neighbors: Integers  # (pairs,)
+    shifts: Floats  # (pairs, 3) Å, whole lattice vectors
+
+
+@dataclass(frozen=True, slots=True)
+class NeighborTable:
+    """The neighbors of each atom in slots, as the atoms graph reads them."""
+
+    neighbors: Integers  # (atoms, slots), -1 for none
+    shifts: npt.NDArray[np.float32]  # (atoms, slots, 3) Å
+
+
+def find_pairs(structures: Structures, cutoff_angstrom: float) -> Pairs:
+    """Return all ordered pairs closer than the cutoff, in every structure."""
+    cell_listed = structures.pbc.any(axis=1) | (structures.counts >= LARGE_ATOMS)
+    parts = [
+        *_all_pairs(structures, np.flatnonzero(~cell_listed), cutoff_angstrom),
+        *_cell_lists(structures, np.flatnonzero(cell_listed), cutoff_angstrom),
+    ]
+    centers = np.concatenate([part.centers for part in parts]) if parts else np.zeros(0, np.int64)
+    neighbors = np.concatenate([part.neighbors for part in parts]) if parts else np.zeros(0, np.int64)
+    shifts = np.concatenate([part.shifts for part in parts]) if parts else np.zeros((0, 3))
+    order = np.argsort(centers, kind="stable")
+    return Pairs(centers[order], neighbors[order], shifts[order])
+
+
+def make_table(pairs: Pairs, atoms: int) -> NeighborTable:
+    """Return the pairs of ``atoms`` atoms in slots; there is always at least one slot."""
+    degrees = np.bincount(pairs.centers, minlength=atoms)
+    slots = max(int(degrees.max(initial=0)), 1)
+    starts = np.concatenate([[0], np.cumsum(degrees)[:-1]]).astype(np.int64)
+    slot = np.arange(len(pairs.centers)) - starts[pairs.centers]
+    neighbors = np.full((atoms, slots), -1, np.int64)
+    neighbors[pairs.centers, slot] = pairs.neighbors
+    shifts = np.zeros((atoms, slots, 3), np.float32)
+    shifts[pairs.centers, slot] = pairs.shifts
+    return NeighborTable(neighbors, shifts)
+
+
+def _all_pairs(structures: Structures, chosen: Integers, cutoff: float) -> Iterator[Pairs]:
+    """Yield the pairs of small molecules, similar sizes together so that little is padded."""
+    by_size = chosen[np.argsort(structures.counts[chosen], kind="stable")]
+    while len(by_size):
+        padded = np.arange(1, len(by_size) + 1) * structures.counts[by_size] ** 2
+        fit = max(int(np.searchsorted(padded, DENSE_PAIRS, side="right")), 1)
+        yield _dense_pairs(structures, by_size[:fit], cutoff)
+        by_size = by_size[fit:]
+
+
+def _dense_pairs(structures: Structures, rows: Integers, cutoff: float) -> Pairs:
+    slots = np.arange(int(structures.counts[rows].max(initial=0)))
+    real = slots < structures.counts[rows, None]  # (structures, slots)
+    atoms = np.where(real, structures.offsets[rows, None] + slots, 0)
+    placed = structures.positions[atoms]  # (structures, slots, 3)
+    squares = np.zeros((*real.shape, len(slots)))
+    for axis in range(3):
+        squares += (placed[:, :, None, axis] - placed[:, None, :, axis]) ** 2
+    near = (squares < cutoff**2) & real[:, :, None] & real[:, None, :]
+    near[:, slots, slots] = False
+    row, i, j = np.nonzero(near)
+    return Pairs(atoms[row, i], atoms[row, j], np.zeros((len(row), 3)))
+
+
+def _cell_lists(structures: Structures, chosen: Integers, cutoff: float) -> Iterator[Pairs]:
+    """Yield the pairs of large and periodic structures, one at a time."""
+    finder = vesin.NeighborList(cutoff=cutoff, full_list=True)
+    for row in chosen:
+        first, last = structures.offsets[row], structures.offsets[row + 1]
+        i, j, images = finder.compute(
+            points=structures.positions[first:last],
+            box=structures.cells[row],
+            periodic=structures.pbc[row],
+            quantities="ijS",
+        )
+        shifts = images @ structures.cells[row]
+        yield Pairs(i.astype(np.int64) + first, j.astype(np.int64) + first, shifts)
