@@ -15,7 +15,7 @@ from atomlens.export.layers import cosine_cutoff, mlp
 from atomlens.export.neighborhood import Neighborhood
 from atomlens.export.network import AtomOutput
 
-DEVIATION_FLOOR = 1e-2  # relative to the largest deviation: a descriptor that never varied must not explode
+DEVIATION_FLOOR = 1e-2  # of the median deviation: a descriptor that hardly varied must not explode
 
 
 @dataclass(frozen=True, slots=True)

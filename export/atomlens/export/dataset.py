@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -49,22 +48,30 @@ class Dataset:
         """Return the dataset itself.
 
         Raises:
-            DataError: labels or positions are not finite, structures are empty, a part is empty, or
-                an element occurs outside the training part only.
+            DataError: it breaks one of the rules in the body.
         """
-        for name, values in (("label", self.labels), ("positions", self.structures.positions)):
-            if not np.isfinite(values).all():
-                first = int(np.argwhere(~np.isfinite(values))[0, 0])
-                raise DataError(f"`{self.label if name == 'label' else name}` must be finite, row {first} is not")
-        if (self.structures.counts < 1).any():
-            raise DataError(f"`n_atoms` must be positive, structure {int(self.structures.counts.argmin())} is empty")
-        missing = [name for name, size in self.sizes.items() if size == 0]
-        if missing:
-            raise DataError(f"`split` must leave structures for {', '.join(missing)}, got {self.sizes}")
-        unseen = set(np.unique(self.structures.numbers).tolist()) - set(self.elements)
-        if unseen:
-            raise DataError(f"`numbers` has elements that the training part lacks: {sorted(unseen)}")
+        structures = self.structures
+        for name, values in ((self.label, self.labels), ("positions", structures.positions)):
+            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            _require(finite.all(), f"`{name}` must be finite, row {int(finite.argmin())} is not")
+        empty = int(structures.counts.argmin())
+        _require(structures.counts[empty] > 0, f"`n_atoms` must be positive, structure {empty} is empty")
+        strange = sorted(set(structures.numbers.tolist()) - set(range(1, 119)))
+        _require(not strange, f"`numbers` must be 1 to 118, got {strange}")
+        _require(min(self.sizes.values()) > 0, f"`split` must leave no part empty, got {self.sizes}")
+        _require(
+            self.sizes["training"] > 1, f"`split` must leave two structures to train on, got {self.sizes}"
+        )
+        unseen = sorted(set(structures.numbers.tolist()) - set(self.elements))
+        _require(not unseen, f"`numbers` has elements that the training part lacks: {unseen}")
+        moment = self.unit == "e·Å" and bool(structures.pbc.any())
+        _require(not moment, f"`{self.label}` is a dipole, which a periodic structure does not have")
         return self
+
+
+def _require(rule: bool | np.bool_, message: str) -> None:
+    if not rule:
+        raise DataError(message)
 
 
 def random_split(structures: int, seed: int) -> npt.NDArray[np.uint8]:
@@ -75,5 +82,3 @@ def random_split(structures: int, seed: int) -> npt.NDArray[np.uint8]:
     split[order[:held_out]] = 2
     split[order[held_out : 2 * held_out]] = 1
     return split
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ class ShiftedSoftplus(nn.Module):
 def mlp(*sizes: int) -> nn.Sequential:
     """Return linear layers of the given sizes with ssp between them and none after the last."""
     layers: list[nn.Module] = []
-    for width_in, width_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for width_in, width_out in pairwise(sizes):
         linear = nn.Linear(width_in, width_out)
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)

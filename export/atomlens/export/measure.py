@@ -26,7 +26,9 @@ def measure(checkpoint: Checkpoint, data: Dataset, command: str) -> Checkpoint:
     model = checkpoint.build()
     ragged = [_ragged(model, data, index) for index in range(3)]
     contributions = _contributions(model, ragged[0])
-    flipped = model.head.fix_sign({row["number"]: row["mean"] for row in _by_element(contributions, ragged[0])})
+    flipped = model.head.fix_sign(
+        {row["number"]: row["mean"] for row in _by_element(contributions, ragged[0])}
+    )
     if flipped:
         contributions = -contributions
     measured = {
@@ -66,7 +68,12 @@ def _by_element(contributions: Floats, data: RaggedData) -> list[dict[str, Any]]
     for number in np.unique(data.structures.numbers):
         mine = contributions[data.structures.numbers == number]
         rows.append(
-            {"number": int(number), "mean": float(mine.mean()), "deviation": float(mine.std()), "atoms": len(mine)}
+            {
+                "number": int(number),
+                "mean": float(mine.mean()),
+                "deviation": float(mine.std()),
+                "atoms": len(mine),
+            }
         )
     return rows
 
@@ -101,4 +108,6 @@ def _processor() -> str:
     """Return the processor's name, as the system tells it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )

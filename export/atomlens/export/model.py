@@ -32,8 +32,7 @@ class ModelSettings:
     def from_dict(cls, plain: dict[str, Any]) -> ModelSettings:
         """Return the settings that `to_dict` wrote."""
         network = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in plain["network"].items()
+            key: tuple(value) if isinstance(value, list) else value for key, value in plain["network"].items()
         }
         return cls(plain["family"], SETTINGS[plain["family"]](**network), HeadSettings(**plain["head"]))
 

@@ -28,7 +28,7 @@ class Neighborhood(Protocol):
 
 
 class NeighborTable:
-    """Neighbors in slots, (atoms, slots), −1 for none; an empty slot lies at the cutoff and weighs nothing."""
+    """Neighbors in slots, (atoms, slots), −1 for none; an empty slot lies at the cutoff: weight 0."""
 
     def __init__(self, positions: Tensor, neighbors: Tensor, shifts: Tensor, cutoff: float) -> None:
         real = neighbors >= 0  # (atoms, slots)

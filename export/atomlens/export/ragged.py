@@ -16,7 +16,6 @@ from atomlens.export.network import Network
 from atomlens.server.neighbors import Pairs, find_pairs
 from atomlens.server.structures import Integers, Structures, ragged_arange
 
-
 PAIRED_AT_ONCE = 5000  # structures: the full list of a large dataset would not fit beside its half
 
 
@@ -38,7 +37,7 @@ class RaggedData:
 
     def __init__(self, structures: Structures, labels: Tensor, network: Network, dtype: torch.dtype) -> None:
         self.structures, self.labels, self.network, self.dtype = structures, labels, network, dtype
-        self.positions = _centred(structures)
+        self.positions = centred(structures)
         self.pairs = half_pairs(structures, network.settings.cutoff_angstrom)
         ends = np.searchsorted(self.pairs.centers, structures.offsets)
         self.pair_offsets, self.pair_counts = ends[:-1], np.diff(ends)
@@ -107,7 +106,7 @@ def half_pairs(structures: Structures, cutoff_angstrom: float) -> Pairs:
     return Pairs(centers, neighbors, shifts)
 
 
-def _centred(structures: Structures) -> np.ndarray[Any, np.dtype[np.float64]]:
+def centred(structures: Structures) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return positions about each structure's centre of mass: (atoms, 3)."""
     masses = atomic_masses[structures.numbers][:, None]
     centers = structures.sums(masses * structures.positions) / structures.sums(masses)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.export.dataset import DataError, Dataset, random_split
+from atomlens.export.dataset import SPLITS, DataError, Dataset, random_split
 from atomlens.server.structures import Floats, Structures
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-EV = {"eV": 1.0, "meV": 1e-3, "Ha": 27.211386245988, "kcal/mol": 0.0433641153087705, "kJ/mol": 0.010364269656262174}
+EV = {
+    "eV": 1.0,
+    "meV": 1e-3,
+    "Ha": 27.211386245988,
+    "kcal/mol": 0.0433641153087705,
+    "kJ/mol": 0.010364269656262174,
+}
 E_ANGSTROM = {"e·Å": 1.0, "eA": 1.0, "D": 0.20819433270935603, "au": 0.529177210903}
 UNITS = {"eV": EV, "e·Å": E_ANGSTROM}
+Raw = tuple[Structures, Floats, "npt.NDArray[np.uint8] | None"]  # the last is the split, if the file has one
 SUFFIXES = {"_eV": "eV", "_meV": "meV", "_Ha": "Ha", "_eA": "e·Å", "_D": "D"}
 
 
@@ -36,25 +43,27 @@ def read_dataset(path: Path, label: str, unit: str, label_unit: str | None, seed
     """
     factor = _factor(label, unit, label_unit)
     try:
-        raw = _read_npz(path, label) if path.suffix == ".npz" else _read_ase(path, label)
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: {error.args[0] if error.args else error}") from error
-    structures, labels, split = raw
-    if split is None:
-        split = random_split(len(structures), seed)
-    return Dataset(structures, labels * factor, split, label, unit, path.name).check()
+        structures, labels, split = (
+            _read_npz(path, label) if path.suffix == ".npz" else _read_ase(path, label)
+        )
+        if split is None:
+            split = random_split(len(structures), seed)
+        return Dataset(structures, labels * factor, split, label, unit, path.name).check()
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    except Exception as error:  # a damaged file raises whatever its bytes lead to
+        raise DataError(f"{path} cannot be read: {error or type(error).__name__}") from error
 
 
 def _factor(label: str, unit: str, label_unit: str | None) -> float:
     named = label_unit or next((u for suffix, u in SUFFIXES.items() if label.endswith(suffix)), None)
     if named is None:
-        raise DataError(f"`{label}` has no unit in its name: give --label-unit, one of {', '.join(UNITS[unit])}")
+        raise DataError(
+            f"`{label}` has no unit in its name: give --label-unit, one of {', '.join(UNITS[unit])}"
+        )
     if named not in UNITS[unit]:
         raise DataError(f"`{label}` is in {named}, which is no unit of a label in {unit}")
     return UNITS[unit][named]
-
-
-Raw = tuple[Structures, Floats, "npt.NDArray[np.uint8] | None"]
 
 
 def _read_npz(path: Path, label: str) -> Raw:
@@ -62,7 +71,7 @@ def _read_npz(path: Path, label: str) -> Raw:
         arrays = {name: archive[name] for name in archive.files if name in _wanted(label)}
     for name in ("n_atoms", "numbers", label):
         if name not in arrays:
-            raise KeyError(f"`{name}` is missing")
+            raise DataError(f"`{name}` is missing")
     counts = arrays["n_atoms"].astype(np.int64)
     atoms = int(counts.sum())
     pbc = np.zeros((len(counts), 3), np.bool_)
@@ -76,7 +85,7 @@ def _read_npz(path: Path, label: str) -> Raw:
         scaled = _shaped(arrays, "scaled_positions", (atoms, 3))
         positions = np.einsum("ax,axy->ay", scaled, np.repeat(cells, counts, axis=0))
     else:
-        raise KeyError("`positions` is missing")
+        raise DataError("`positions` is missing")
     structures = Structures(
         counts,
         _shaped(arrays, "numbers", (atoms,)).astype(np.int64),
@@ -86,7 +95,7 @@ def _read_npz(path: Path, label: str) -> Raw:
         np.zeros(len(counts)),
         np.zeros(len(counts), np.int64),
     )
-    split = arrays["split"].astype(np.uint8) if "split" in arrays else None
+    split = _parts(_shaped(arrays, "split", (len(counts),)).tolist()) if "split" in arrays else None
     return structures, _shaped(arrays, label, (len(counts),)), split
 
 
@@ -96,26 +105,27 @@ def _wanted(label: str) -> set[str]:
 
 def _shaped(arrays: dict[str, npt.NDArray[Any]], name: str, shape: tuple[int, ...]) -> Floats:
     if arrays[name].shape != shape:
-        raise ValueError(f"`{name}` must be {shape}, got {arrays[name].shape}")
+        raise DataError(f"`{name}` must be {shape}, got {arrays[name].shape}")
     return arrays[name].astype(np.float64)
 
 
-def _read_ase(path: Path, label: str) -> Raw:
-    from ase.calculators.calculator import PropertyNotImplementedError
+def _parts(values: Sequence[Any]) -> npt.NDArray[np.uint8]:
+    """Return parts of the split by number, from numbers or names."""
+    numbers = [SPLITS.index(value) if value in SPLITS else value for value in values]
+    strange = [value for value in numbers if value not in range(len(SPLITS))]
+    if strange:
+        raise DataError(f"`split` must be 0, 1 or 2, for {', '.join(SPLITS)}, got {strange[0]!r}")
+    return np.array(numbers, np.uint8)
 
+
+def _read_ase(path: Path, label: str) -> Raw:
     frames, labels, splits = [], [], []
     for index, (atoms, values) in enumerate(_frames(path)):
-        if label in values:
-            labels.append(float(values[label]))
-        else:
-            try:
-                labels.append(float(atoms.calc.get_property(label, atoms)))
-            except (AttributeError, PropertyNotImplementedError):
-                raise KeyError(f"`{label}` is missing in structure {index}") from None
         frames.append(atoms)
+        labels.append(_label(atoms, values, label, index))
         splits.append(values.get("split"))
     if not frames:
-        raise ValueError("no structure in it")
+        raise DataError("no structure in it")
     structures = Structures(
         np.array([len(atoms) for atoms in frames], np.int64),
         np.concatenate([atoms.numbers for atoms in frames]).astype(np.int64),
@@ -125,8 +135,20 @@ def _read_ase(path: Path, label: str) -> Raw:
         np.zeros(len(frames)),
         np.zeros(len(frames), np.int64),
     )
-    split = None if None in splits else np.array(splits, np.uint8)
-    return structures, np.array(labels), split
+    has_split = any(value is not None for value in splits)
+    return structures, np.array(labels), _parts(splits) if has_split else None
+
+
+def _label(atoms: Atoms, values: Mapping[str, Any], label: str, index: int) -> float:
+    """Return a structure's label from what is stored beside it, or from its calculator's results."""
+    results = {} if atoms.calc is None else atoms.calc.results
+    value = values.get(label, results.get(label))
+    if value is None:
+        raise DataError(f"`{label}` is missing in structure {index}")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DataError(f"`{label}` must be a number, got {value!r} in structure {index}") from None
 
 
 def _frames(path: Path) -> Iterator[tuple[Atoms, dict[str, Any]]]:

@@ -92,5 +92,3 @@ class Interaction(nn.Module):
         messages = neighborhood.convolve(self.project(x), filters)  # (atoms, features)
         change: Tensor = self.update(messages)
         return change
-
-

@@ -223,5 +223,3 @@ def fit_offsets(data: Dataset) -> dict[int, float]:
     counts = np.stack([part.structures.sums((part.structures.numbers == z) * 1.0) for z in data.elements], 1)
     solution = np.linalg.lstsq(counts, part.labels, rcond=None)[0]
     return dict(zip(data.elements, solution.tolist(), strict=True))
-
-

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
+from atomlens.server.buffers import Array, decode
+from atomlens.server.errors import InputError
+from atomlens.v1 import structures_pb2
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -40,6 +44,33 @@ class Structures:
         )
 
     @classmethod
+    def from_proto(cls, message: structures_pb2.Structures) -> Structures:
+        """Return the structures that a message holds; nothing but the shapes is checked.
+
+        Raises:
+            InputError: buffers disagree with the counts.
+        """
+        counts = decode(message.counts, "<i4", (-1,), "structures.counts").astype(np.int64)
+        if (counts < 0).any():
+            raise InputError(f"`counts` must not be negative, got {counts.min()}", field="structures.counts")
+        many, atoms = len(counts), int(counts.sum())
+
+        def optional(name: str, dtype: str, shape: tuple[int, ...]) -> Array:
+            """Return the field, or zeros when it was left empty."""
+            buffer: bytes = getattr(message, name)
+            return decode(buffer, dtype, shape, f"structures.{name}") if buffer else np.zeros(shape, dtype)
+
+        return cls(
+            counts,
+            decode(message.numbers, "u1", (atoms,), "structures.numbers").astype(np.int64),
+            decode(message.positions, "<f8", (atoms, 3), "structures.positions"),
+            optional("cells", "<f8", (many, 3, 3)),
+            optional("pbc", "u1", (many, 3)).astype(np.bool_),
+            optional("charges", "<f8", (many,)),
+            optional("spins", "<i4", (many,)).astype(np.int64),
+        )
+
+    @classmethod
     def concatenate(cls, parts: Sequence[Structures]) -> Structures:
         """Return the structures of all parts, in order."""
         if len(parts) == 1:
@@ -67,11 +98,31 @@ class Structures:
         """Index of the structure that owns each atom: (atoms,)."""
         return np.repeat(np.arange(len(self)), self.counts)
 
+    @cached_property
+    def complete_cells(self) -> Floats:
+        """Cells with a unit vector across the others wherever nothing repeats: (structures, 3, 3)."""
+        cells = self.cells.copy()
+        cells[~self.pbc.any(1)] = np.eye(3)
+        for row in np.flatnonzero(self.pbc.any(1) & ~self.pbc.all(1)):
+            cells[row] = _completed(cells[row], self.pbc[row])
+        return cells
+
+    @cached_property
+    def placed(self) -> Structures:
+        """The same structures with molecules centred and crystals wrapped, so that float32 can hold them."""
+        cells = self.complete_cells[self.owners]  # (atoms, 3, 3)
+        positions = self.positions - self.means(self.positions)[self.owners]
+        if self.pbc.any():
+            scaled = np.linalg.solve(cells.transpose(0, 2, 1), positions[:, :, None])[:, :, 0]
+            whole = np.where(self.pbc[self.owners], np.floor(scaled), 0.0)
+            positions = positions - np.einsum("ax,axy->ay", whole, cells)
+        return replace(self, positions=positions)
+
     def sums(self, values: Floats) -> Floats:
         """Return the sum of atomic ``values`` (atoms, ...) over each structure: (structures, ...)."""
-        totals = np.zeros((len(self), *values.shape[1:]))
-        np.add.at(totals, self.owners, values)
-        return totals
+        columns = values.reshape(len(values), -1).T
+        totals: list[Floats] = [np.bincount(self.owners, column, len(self)) for column in columns]  # type: ignore[misc]
+        return np.stack(totals, 1).reshape(len(self), *values.shape[1:])
 
     def means(self, values: Floats) -> Floats:
         """Return the mean of atomic ``values`` (atoms, ...) over each structure: (structures, ...)."""
@@ -101,3 +152,11 @@ def ragged_arange(starts: Integers, counts: Integers) -> Integers:
     ends = np.cumsum(counts)
     skips = starts - np.concatenate([[0], ends[:-1]]).astype(np.int64) if len(counts) else starts
     return np.arange(ends[-1] if len(ends) else 0, dtype=np.int64) + np.repeat(skips, counts)
+
+
+def _completed(cell: Floats, pbc: npt.NDArray[np.bool_]) -> Floats:
+    """Return a cell whose vectors along directions that do not repeat are unit vectors across the others."""
+    _, _, across = np.linalg.svd(cell[pbc])
+    completed = cell.copy()
+    completed[~pbc] = across[pbc.sum() :]
+    return completed

@@ -1,0 +1,19 @@
+"""Failure: what stands in the place of an explanation that there is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from atomlens.client.errors import AtomLensError
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A structure that could not be read or explained."""
+
+    id: str
+    error: AtomLensError
+    model: str = ""  # empty when it failed before any model was asked
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.error}"

@@ -1,0 +1,98 @@
+"""Local: the engine in this process, in the place of a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from atomlens.client.errors import InternalError, MissingExtra
+from atomlens.client.translation import from_status
+from atomlens.client.transport import Answers
+from atomlens.v1 import explanation_service_pb2, explanations_pb2, model_service_pb2
+
+
+class LocalTransport:
+    """Answers what a server would answer, without a connection and without deadlines."""
+
+    def __init__(self, models: Path | str | None = None, provider: str = "cpu") -> None:
+        with _engine_errors():
+            from atomlens.server.local import LocalService
+
+            self._service = LocalService(None if models is None else Path(models), provider)
+
+    def explain(
+        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Explain a batch."""
+        with _engine_errors():
+            return self._service.explain(request)
+
+    def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
+        """Answer each chunk as a batch of its own."""
+        return _LocalAnswers(self, requests)
+
+    def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+        """List all models."""
+        with _engine_errors():
+            return self._service.list_models(model_service_pb2.ListModelsRequest())
+
+    def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+        """Return one model."""
+        with _engine_errors():
+            return self._service.get_model(model_service_pb2.GetModelRequest(name=name))
+
+    def close(self) -> None:
+        """Do nothing: the engine goes with the last that knows it."""
+
+
+class _LocalAnswers:
+    """The answers to a stream's chunks, computed when they are asked for."""
+
+    def __init__(
+        self, transport: LocalTransport, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
+    ) -> None:
+        self._transport = transport
+        self._requests = requests
+        self._cancelled = False
+
+    def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+        options = next(self._requests).options
+        model = explanations_pb2.ModelSelector()
+        model.CopyFrom(options.model)
+        for request in self._requests:
+            if self._cancelled:
+                return
+            batch = explanation_service_pb2.ExplainRequest(
+                model=model, structures=request.chunk.structures, heads=options.heads
+            )
+            response = self._transport.explain(batch, None)
+            yield explanation_service_pb2.ExplainStreamResponse(
+                chunk=explanation_service_pb2.ExplanationChunk(
+                    ids=request.chunk.ids, explanations=response.explanations, provenance=response.provenance
+                )
+            )
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    """Raise the engine's errors as the client's."""
+    try:
+        from atomlens.server.errors import ServerError
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    try:
+        yield
+    except ServerError as error:
+        raise from_status(error.to_status()) from error
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+
+
+def _missing(error: ModuleNotFoundError) -> MissingExtra | InternalError:
+    if (error.name or "").split(".")[0] in ("atomlens", "onnxruntime", "vesin", "grpc_health", "grpc_reflection"):
+        return MissingExtra("server", "the engine in this process")
+    return InternalError(f"the engine cannot be loaded: {error}")

@@ -1,0 +1,162 @@
+"""Streaming: any number of structures through one bidirectional call, taken up again when the server goes away."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from atomlens.client.backoff import Backoff
+from atomlens.client.errors import AtomLensError, DeadlineExceeded, ServerUnavailable
+from atomlens.client.explanation import Outcome
+from atomlens.client.inputs import Item, chunks
+from atomlens.client.ledger import Entry, Ledger
+from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
+from atomlens.client.stream_settings import StreamSettings
+from atomlens.client.transport import Answers, Transport
+from atomlens.v1 import explanation_service_pb2, explanations_pb2
+
+Request = explanation_service_pb2.ExplainStreamRequest
+Response = explanation_service_pb2.ExplainStreamResponse
+END: Final = None  # of requests, and of answers
+
+
+def stream(
+    transport: Transport,
+    items: Iterator[Item],
+    model: explanations_pb2.ModelSelector,
+    ordered: bool,
+    settings: StreamSettings,
+    timeout_seconds: float | None,
+) -> Iterator[Outcome]:
+    """Yield the outcome of every item; items are taken in the caller's thread, no further than the window."""
+    ledger = Ledger(settings.window_atoms, ordered)
+    connection = Connection(transport, ledger, model, settings, timeout_seconds)
+    source, exhausted = chunks(items, settings.chunk_atoms, settings.chunk_seconds), False
+    try:
+        while not (exhausted and ledger.is_empty):
+            if not exhausted and ledger.has_room:
+                chunk = next(source, None)
+                exhausted = chunk is None
+                connection.send(ledger.enter(chunk or []))
+            connection.receive(wait=exhausted or not ledger.has_room)
+            yield from ledger.leave()
+    finally:
+        connection.close()
+
+
+class Connection:
+    """A call and its successors: what is unanswered when one breaks is sent again on the next."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        ledger: Ledger,
+        model: explanations_pb2.ModelSelector,
+        settings: StreamSettings,
+        timeout_seconds: float | None,
+    ) -> None:
+        self._transport = transport
+        self._ledger = ledger
+        self._model = model
+        self._settings = settings
+        self._timeout_seconds = timeout_seconds
+        self._backoff = Backoff(settings.backoff)
+        self._call: _Call | None = None
+
+    def send(self, entries: Sequence[Entry]) -> None:
+        """Send structures, opening a call when there is none."""
+        if not entries:
+            return
+        if self._call is None:
+            self._call = _Call(self._transport, opening_request(self._model))
+        self._call.requests.put(chunk_request(entries))
+
+    def receive(self, wait: bool) -> None:
+        """Settle the answers that are there; wait for one when asked to and any is to come."""
+        if self._call is None:
+            return
+        wait = wait and bool(self._ledger.unanswered)
+        try:
+            for response in self._call.take(wait, self._timeout_seconds):
+                self._settle(response)
+        except ServerUnavailable as error:
+            self._reconnect(error)
+
+    def close(self) -> None:
+        """End the call."""
+        if self._call is not None:
+            self._call.close()
+
+    def _settle(self, response: Response) -> None:
+        self._model = pinned(self._model, response)
+        if response.HasField("chunk"):
+            read_chunk(response.chunk, self._ledger)
+            self._backoff.progress()
+
+    def _reconnect(self, error: ServerUnavailable) -> None:
+        pause = self._backoff.pause_seconds()
+        if pause is None:
+            raise error
+        self.close()
+        self._call = None
+        time.sleep(pause)
+        waiting = self._ledger.unanswered
+        for start, stop in spans([len(entry.structure) for entry in waiting], self._settings.chunk_atoms):
+            self.send(waiting[start:stop])
+
+
+class _Call:
+    """One call: a queue that it sends from and, filled by a thread, a queue of its answers."""
+
+    def __init__(self, transport: Transport, opening: Request) -> None:
+        self.requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self.requests.put(opening)
+        self._answers: queue.SimpleQueue[Response | AtomLensError | BaseException] = queue.SimpleQueue()
+        self._call: Answers = transport.explain_stream(iter(self.requests.get, END))
+        self._reader = threading.Thread(target=self._read, name="atomlens-answers", daemon=True)
+        self._reader.start()
+
+    def take(self, wait: bool, timeout_seconds: float | None) -> Iterator[Response]:
+        """Yield the answers that are there, after waiting for the first when asked to."""
+        while True:
+            try:
+                answer = self._answers.get(wait, timeout_seconds)
+            except queue.Empty as error:
+                if wait:
+                    raise DeadlineExceeded(f"no answer came for {timeout_seconds} s") from error
+                return
+            if isinstance(answer, BaseException):
+                raise answer
+            yield answer
+            wait = False
+
+    def close(self) -> None:
+        """End the call and wait until nothing of it runs."""
+        self._call.cancel()
+        self.requests.put(END)
+        self._reader.join()
+
+    def _read(self) -> None:
+        try:
+            for response in self._call:
+                self._answers.put(response)
+            self._answers.put(ServerUnavailable("the server ended the stream"))
+        except BaseException as error:  # raised again in the thread that waits for answers
+            self._answers.put(error)
+
+
+def spans(sizes: Sequence[int], atoms: int) -> Iterator[tuple[int, int]]:
+    """Yield (start, stop) of consecutive runs of about ``atoms`` atoms."""
+    start = total = 0
+    for stop, size in enumerate(sizes, start=1):
+        total += max(size, 1)
+        if total >= atoms:
+            yield start, stop
+            start, total = stop, 0
+    if start < len(sizes):
+        yield start, len(sizes)
+
+

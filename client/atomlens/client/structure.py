@@ -1,0 +1,194 @@
+"""Structure: one molecule or crystal as the client holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from atomlens.client.elements import NUMBERS, SYMBOLS, formula
+from atomlens.client.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+KEYS = ("numbers", "symbols", "positions", "cell", "pbc", "charge", "spin", "id")
+StructureLike: TypeAlias = "Structure | Atoms | Mapping[str, Any] | tuple[Any, Any]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """Atoms, where they are, and what repeats; arrays of the right shapes and lengths, whatever they hold.
+
+    Raises `InvalidInput` when made from values of other shapes.
+    """
+
+    numbers: npt.NDArray[np.uint8]  # (atoms,) atomic numbers
+    positions: Floats  # (atoms, 3) Å
+    cell: Floats | None = None  # (3, 3) Å, rows are lattice vectors
+    pbc: npt.NDArray[np.bool_] | None = None  # (3,), nothing repeats when not given
+    charge: float = 0.0  # e
+    spin: int = 0  # multiplicity, 0 for not given
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        numbers = _numbers(self.numbers)
+        positions = _floats("positions", self.positions)
+        if positions.size == 0:
+            positions = positions.reshape(-1, 3)
+        if positions.ndim != 2 or positions.shape[1] != 3:
+            raise _wrong_shape("positions", "(atoms, 3)", positions.shape)
+        if len(positions) != len(numbers):
+            raise InvalidInput(
+                f"`positions` must have one row for each of the {len(numbers)} `numbers`, got {len(positions)}",
+                reason="WRONG_SHAPE",
+                field="positions",
+            )
+        set_field = object.__setattr__
+        set_field(self, "numbers", numbers)
+        set_field(self, "positions", positions)
+        set_field(self, "cell", _cell(self.cell))
+        set_field(self, "pbc", _pbc(self.pbc))
+        set_field(self, "charge", _number("charge", self.charge))
+        set_field(self, "spin", _whole("spin", self.spin))
+
+    @classmethod
+    def of(cls, value: StructureLike) -> Structure:
+        """Return a structure from `ase.Atoms`, a mapping of this class's fields, or (numbers, positions).
+
+        Of `ase.Atoms`, ``info["charge"]`` is the total charge and ``info["spin"]`` the multiplicity.
+        """
+        if isinstance(value, Structure):
+            return value
+        if isinstance(value, Mapping):
+            return cls._of_mapping(value)
+        if isinstance(value, tuple) and len(value) == 2:
+            return cls(value[0], value[1])
+        if hasattr(value, "get_atomic_numbers"):
+            return cls._of_atoms(value)
+        raise InvalidInput(
+            "`structure` must be ase.Atoms, a dict, a path or (numbers, positions), " f"got {type(value).__name__}",
+            reason="WRONG_TYPE",
+            field="structure",
+        )
+
+    @classmethod
+    def _of_mapping(cls, value: Mapping[str, Any]) -> Structure:
+        unknown = sorted(set(value) - set(KEYS))
+        if unknown:
+            raise InvalidInput(f"a structure has no `{unknown[0]}`, it has {', '.join(KEYS)}", reason="WRONG_TYPE")
+        fields = dict(value)
+        if "symbols" in fields:
+            fields["numbers"] = _numbers_of(fields.pop("symbols"))
+        missing = {"numbers", "positions"} - set(fields)
+        if missing:
+            raise InvalidInput(f"a structure needs `{min(missing)}`", reason="WRONG_SHAPE", field=min(missing))
+        return cls(**fields)
+
+    @classmethod
+    def _of_atoms(cls, atoms: Any) -> Structure:
+        cell = np.asarray(atoms.cell, np.float64)
+        return cls(
+            atoms.get_atomic_numbers(),
+            atoms.get_positions(),
+            cell if cell.any() else None,
+            atoms.get_pbc(),
+            atoms.info.get("charge", 0.0),
+            atoms.info.get("spin", 0),
+        )
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Symbol of each atom."""
+        return [SYMBOLS[number] for number in self.numbers]
+
+    @property
+    def formula(self) -> str:
+        """Hill formula."""
+        return formula(self.numbers.tolist())
+
+    @property
+    def periodic(self) -> npt.NDArray[np.bool_]:
+        """Which lattice vectors repeat: (3,)."""
+        return np.zeros(3, np.bool_) if self.pbc is None else self.pbc
+
+    def named(self, name: str) -> Structure:
+        """Return the same structure with an id."""
+        return replace(self, id=name)
+
+
+def _numbers_of(symbols: Any) -> list[int]:
+    try:
+        return [NUMBERS[symbol] for symbol in symbols]
+    except KeyError as error:
+        message = f"`symbols` must be symbols of elements, got {error.args[0]!r}"
+        raise InvalidInput(message, reason="UNKNOWN_ELEMENT", field="symbols") from error
+
+
+def _numbers(value: Any) -> npt.NDArray[np.uint8]:
+    numbers = _array("numbers", value)
+    if numbers.ndim != 1:
+        raise _wrong_shape("numbers", "(atoms,)", numbers.shape)
+    if numbers.dtype.kind not in "iu" and numbers.size:
+        raise InvalidInput(f"`numbers` must be integers, got {numbers.dtype}", reason="WRONG_TYPE", field="numbers")
+    outside = numbers[(numbers < 1) | (numbers >= len(SYMBOLS))]
+    if outside.size:
+        message = f"`numbers` must be atomic numbers from 1 to {len(SYMBOLS) - 1}, got {outside[0]}"
+        raise InvalidInput(message, reason="UNKNOWN_ELEMENT", field="numbers")
+    return numbers.astype(np.uint8)
+
+
+def _cell(value: Any) -> Floats | None:
+    if value is None:
+        return None
+    cell = _floats("cell", value)
+    if cell.shape != (3, 3):
+        raise _wrong_shape("cell", "(3, 3)", cell.shape)
+    return cell
+
+
+def _pbc(value: Any) -> npt.NDArray[np.bool_]:
+    pbc = np.asarray(False if value is None else value)
+    if pbc.shape not in ((), (3,)):
+        raise _wrong_shape("pbc", "(3,)", pbc.shape)
+    return np.broadcast_to(pbc.astype(np.bool_), 3)
+
+
+def _number(name: str, value: Any) -> float:
+    number = _floats(name, value)
+    if number.ndim:
+        raise _wrong_shape(name, "one number", number.shape)
+    return float(number)
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if not number.is_integer() or not 0 <= number < 2**31:
+        raise InvalidInput(f"`{name}` must be a multiplicity or 0, got {value}", reason="WRONG_TYPE", field=name)
+    return int(number)
+
+
+def _floats(name: str, value: Any) -> Floats:
+    array = _array(name, value)
+    if array.dtype.kind not in "iuf" and array.size:
+        raise InvalidInput(f"`{name}` must be numbers, got {array.dtype}", reason="WRONG_TYPE", field=name)
+    return array.astype(np.float64)
+
+
+def _array(name: str, value: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        message = f"`{name}` must be rows of one length"
+        raise InvalidInput(message, reason="WRONG_SHAPE", field=name) from error
+
+
+def _wrong_shape(name: str, rule: str, shape: tuple[int, ...]) -> InvalidInput:
+    return InvalidInput(f"`{name}` must be {rule}, got {shape}", reason="WRONG_SHAPE", field=name)

@@ -1,0 +1,80 @@
+"""Translation: the one place where statuses of gRPC and of the engine become errors of the client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from atomlens.client.errors import (
+    AtomLensError,
+    Cancelled,
+    DeadlineExceeded,
+    InternalError,
+    InvalidInput,
+    ModelUnusable,
+    Overloaded,
+    ServerUnavailable,
+    UnknownModel,
+)
+
+DETAILS_KEY = "grpc-status-details-bin"
+STRUCTURE_INDEX = re.compile(r"structures\[\d+\]\.?")
+ERRORS: dict[int, type[AtomLensError]] = {
+    code_pb2.INVALID_ARGUMENT: InvalidInput,
+    code_pb2.OUT_OF_RANGE: InvalidInput,
+    code_pb2.NOT_FOUND: UnknownModel,
+    code_pb2.FAILED_PRECONDITION: ModelUnusable,
+    code_pb2.RESOURCE_EXHAUSTED: Overloaded,
+    code_pb2.UNAVAILABLE: ServerUnavailable,
+    code_pb2.DEADLINE_EXCEEDED: DeadlineExceeded,
+    code_pb2.CANCELLED: Cancelled,
+}
+
+
+def from_status(status: status_pb2.Status) -> AtomLensError:
+    """Return the error that a ``google.rpc.Status`` stands for."""
+    reason = field = ""
+    for detail in status.details:
+        info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        if detail.Unpack(info):
+            reason = info.reason
+        elif detail.Unpack(request) and request.field_violations:
+            field = request.field_violations[0].field
+    kind = ERRORS.get(status.code, InternalError)
+    return kind(status.message or code_pb2.Code.Name(status.code), reason=reason, field=field)
+
+
+def of_one_structure(status: status_pb2.Status) -> AtomLensError:
+    """Return the error of one structure, without its index in a batch that the caller never saw."""
+    error = from_status(status)
+    message = STRUCTURE_INDEX.sub("", error.message)
+    return type(error)(message, reason=error.reason, field=STRUCTURE_INDEX.sub("", error.field))
+
+
+def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
+    """Return the error that a failed gRPC call with the server at ``address`` stands for."""
+    call: Any = error  # grpc raises objects that are calls as well
+    for key, value in call.trailing_metadata() or ():
+        if key == DETAILS_KEY:
+            return from_status(status_pb2.Status.FromString(value))
+    code = call.code().value[0]
+    message = " ".join(str(call.details() or "").split())
+    if code == code_pb2.UNAVAILABLE:
+        message = f"no AtomLens server answers at {address} ({message})"
+    elif code == code_pb2.DEADLINE_EXCEEDED:
+        message = f"the server at {address} did not answer in time"
+    return from_status(status_pb2.Status(code=code, message=message))
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """Raise what gRPC raises inside as an error of the client."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise from_rpc_error(error, address) from error

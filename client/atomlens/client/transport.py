@@ -1,0 +1,144 @@
+"""Transport: how a client reaches an engine, and the one over gRPC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Protocol
+
+import grpc
+
+from atomlens.client.errors import InvalidInput
+from atomlens.client.translation import translated
+from atomlens.client.wire import MAX_MESSAGE_BYTES
+from atomlens.v1 import (
+    explanation_service_pb2,
+    explanation_service_pb2_grpc,
+    model_service_pb2,
+    model_service_pb2_grpc,
+)
+
+DEFAULT_ADDRESS = "127.0.0.1:50551"
+RETRY_POLICY = {
+    "maxAttempts": 5,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "2s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+# Streams are not in it: they begin again from the ledger.
+SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [
+                {"service": "atomlens.v1.ExplanationService", "method": "Explain"},
+                {"service": "atomlens.v1.ModelService"},
+            ],
+            "retryPolicy": RETRY_POLICY,
+        }
+    ],
+}
+CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 120_000),
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+]
+
+
+class Answers(Protocol):
+    """The answers of one stream; cancelling ends it at once."""
+
+    def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+        """Iterate over the answers."""
+        ...
+
+    def cancel(self) -> object:
+        """End the stream."""
+        ...
+
+
+class Transport(Protocol):
+    """What a client needs of whatever explains; calls raise errors of the client."""
+
+    def explain(
+        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Explain a batch."""
+        ...
+
+    def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
+        """Open a stream; it ends when the requests do."""
+        ...
+
+    def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+        """List all models."""
+        ...
+
+    def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+        """Return one model."""
+        ...
+
+    def close(self) -> None:
+        """Let go of whatever is held."""
+        ...
+
+
+class GrpcTransport:
+    """A channel to a server."""
+
+    def __init__(self, address: str) -> None:
+        self.address = checked_address(address)
+        self._channel = grpc.insecure_channel(self.address, CHANNEL_OPTIONS)
+        self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def explain(
+        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Explain a batch."""
+        with translated(self.address):
+            return self._explanations.Explain(request, timeout=timeout_seconds)
+
+    def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
+        """Open a stream."""
+        return _GrpcAnswers(self._explanations.ExplainStream(requests), self.address)
+
+    def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+        """List all models."""
+        with translated(self.address):
+            return self._models.ListModels(model_service_pb2.ListModelsRequest(), timeout=timeout_seconds)
+
+    def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+        """Return one model."""
+        with translated(self.address):
+            return self._models.GetModel(model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds)
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._channel.close()
+
+
+class _GrpcAnswers:
+    """A streaming call whose errors are the client's."""
+
+    def __init__(
+        self, call: grpc.CallIterator[explanation_service_pb2.ExplainStreamResponse], address: str
+    ) -> None:
+        self._call = call
+        self._address = address
+
+    def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+        with translated(self._address):
+            yield from self._call
+
+    def cancel(self) -> object:
+        return self._call.cancel()
+
+
+def checked_address(address: str) -> str:
+    """Return an address that gRPC understands; raises `InvalidInput` for one with a scheme of the web."""
+    if not address or address.startswith(("http://", "https://")):
+        raise InvalidInput(f"`address` must be HOST:PORT, got {address!r}", field="address")
+    return address

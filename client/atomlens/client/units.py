@@ -1,0 +1,41 @@
+"""Units: conversion of energies at the edge, where people read them; everything inside is in eV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from atomlens.client.errors import InvalidInput
+from atomlens.client.head import Head
+from atomlens.client.structure import Floats
+
+# CODATA 2018: one eV in each unit.
+ENERGY_UNITS = {
+    "eV": 1.0,
+    "meV": 1000.0,
+    "Ha": 1 / 27.211386245988,
+    "kcal/mol": 96.48533212331001 / 4.184,
+    "kJ/mol": 96.48533212331001,
+}
+
+
+def in_energy_unit(head: Head, unit: str) -> Head:
+    """Return the head with its energies in ``unit``; a head without energies as it is."""
+    if unit not in ENERGY_UNITS:
+        raise InvalidInput(f"`unit` must be one of {', '.join(ENERGY_UNITS)}, got {unit!r}", field="unit")
+    if head.property_unit in ENERGY_UNITS:
+        factor = ENERGY_UNITS[unit] / ENERGY_UNITS[head.property_unit]
+        head = replace(head, value=head.value * factor, property_unit=unit)
+    if head.unit in ENERGY_UNITS:
+        factor = ENERGY_UNITS[unit] / ENERGY_UNITS[head.unit]
+        head = replace(
+            head,
+            unit=unit,
+            contributions=head.contributions * factor,
+            model=_scaled(head.model, factor),
+            offset=_scaled(head.offset, factor),
+        )
+    return head
+
+
+def _scaled(values: Floats | None, factor: float) -> Floats | None:
+    return None if values is None else values * factor

@@ -1,0 +1,150 @@
+"""Card: what a bundle says of its model, gathered from the checkpoint and from who exports it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from ase.data import atomic_masses, chemical_symbols
+from google.protobuf.struct_pb2 import Struct
+
+from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.graphs import METHOD
+from atomlens.export.verification import TOLERANCE
+from atomlens.server.verification import Row
+from atomlens.v1 import card_pb2
+
+CONTRACT = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+LIBRARIES = ("atomlens", "torch", "onnx", "onnxscript", "onnxruntime")
+AGGREGATIONS = {"energy": card_pb2.AGGREGATION_SUM, "charge": card_pb2.AGGREGATION_DIPOLE}
+UNITS = {"energy": "eV", "charge": "e"}
+DESCRIPTIONS = {
+    "energy": "The energy of a structure as a sum of atomic energies.",
+    "charge": "The dipole moment of a molecule from partial charges.",
+}
+SPLIT_LIMIT = (
+    "The split into atoms is the model's choice: learned, transferable, not unique; "
+    "only the total is observable."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What only the one who exports a model knows of it."""
+
+    name: str
+    data: str = ""  # the data set and where it was published; empty for the file's name
+    data_licence: str = ""
+    citation: str = ""
+    licence: str = ""  # of the weights
+    limits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise ValueError(f"`name` must be lower-case letters, digits, '.', '_' or '-', got {self.name!r}")
+
+
+def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[Row]) -> card_pb2.ModelCard:
+    """Return the card of a verified model, complete but for the digests of its files."""
+    network, measured = checkpoint.model["network"], checkpoint.measured
+    kind = checkpoint.model["head"]["kind"]
+    elements = sorted(network["elements"])
+    return card_pb2.ModelCard(
+        contract=CONTRACT,
+        name=description.name,
+        family=checkpoint.model["family"],
+        description=DESCRIPTIONS[kind],
+        heads=[_head(checkpoint.model["head"])],
+        elements=elements,
+        cutoff_angstrom=network["cutoff_angstrom"],
+        charges=[0],
+        spins=[1],
+        masses={number: float(atomic_masses[number]) for number in elements},
+        embedding=_embedding(checkpoint, elements),
+        network=_struct(network),
+        training=_training(checkpoint, description),
+        errors=[card_pb2.PropertyError(head=kind, **row) for row in measured["errors"]],
+        contributions=[
+            card_pb2.ContributionStatistics(head=kind, **row) for row in measured["contributions"]
+        ],
+        closest_distances=[_closest(pair) for pair in measured["closest"]],
+        max_training_atoms=len(measured["largest"]["numbers"]),
+        export=_export(rows),
+        licence=description.licence,
+        limits=[*_limits(elements), *description.limits],
+    )
+
+
+def _head(head: Mapping[str, Any]) -> card_pb2.Head:
+    kind = head["kind"]
+    return card_pb2.Head(
+        name=kind,
+        aggregation=AGGREGATIONS[kind],
+        unit=UNITS[kind],
+        property_unit=head["property_unit"],
+        offsets=head["offsets"],
+    )
+
+
+def _embedding(checkpoint: Checkpoint, elements: Sequence[int]) -> list[card_pb2.EmbeddingRow]:
+    """Return the trained rows; those of other elements are as they were drawn."""
+    table = checkpoint.weights.get("network.embedding.weight")
+    if table is None:
+        return []
+    return [card_pb2.EmbeddingRow(number=number, values=table[number].tolist()) for number in elements]
+
+
+def _training(checkpoint: Checkpoint, description: Description) -> card_pb2.TrainingRecord:
+    data = checkpoint.data
+    return card_pb2.TrainingRecord(
+        data=description.data or data["source"],
+        data_licence=description.data_licence,
+        citation=description.citation,
+        label=f"{data['label']}, learned in {data['unit']}",
+        split=data["sizes"],
+        settings=_struct(checkpoint.training),
+        command=checkpoint.command,
+        epochs=checkpoint.epochs_run,
+        best_epoch=checkpoint.epoch,
+        seconds=round(checkpoint.seconds, 1),
+        hardware=checkpoint.measured["hardware"],
+        sign_flipped=checkpoint.measured["sign_flipped"],
+    )
+
+
+def _closest(pair: Mapping[str, Any]) -> card_pb2.ClosestDistance:
+    first, second = pair["numbers"]
+    return card_pb2.ClosestDistance(first=first, second=second, distance_angstrom=pair["distance"])
+
+
+def _export(rows: Sequence[Row]) -> card_pb2.ExportRecord:
+    return card_pb2.ExportRecord(
+        method=METHOD,
+        tolerance=TOLERANCE,
+        verification=[
+            card_pb2.VerificationRow(
+                case=row.case, output=row.output, structures=row.structures, largest_error=row.largest_error
+            )
+            for row in rows
+        ],
+        versions={name: version(name) for name in LIBRARIES},
+    )
+
+
+def _limits(elements: Sequence[int]) -> list[str]:
+    symbols = ", ".join(chemical_symbols[number] for number in elements)
+    return [
+        f"Trained on {symbols} only: other elements are refused.",
+        "Charge and spin are no inputs: structures are taken as neutral and closed-shell.",
+        SPLIT_LIMIT,
+    ]
+
+
+def _struct(values: Mapping[str, Any]) -> Struct:
+    struct = Struct()
+    struct.update({key: list(value) if isinstance(value, tuple) else value for key, value in values.items()})
+    return struct

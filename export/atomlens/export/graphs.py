@@ -1,0 +1,130 @@
+"""Graphs: a trained model as an ONNX graph that maps structures to contributions."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from atomlens.export.layers import LOG2, ShiftedSoftplus
+from atomlens.export.model import Model
+from atomlens.export.neighborhood import NeighborTable
+
+OPSET = 18
+IR_VERSION = 10
+METHOD = "filters as trained; softplus as max(x, 0) - log(sigmoid(|x|)); neighbor table without scatter"
+INPUTS = ("numbers", "positions", "neighbors", "shifts")
+
+
+class AtomsGraph(nn.Module):
+    """contributions and context of atoms, from what the engine feeds: the graph `atoms` of a bundle."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = _compiled(model)
+        self.cutoff: float = model.network.settings.cutoff_angstrom
+
+    def forward(
+        self, numbers: Tensor, positions: Tensor, neighbors: Tensor, shifts: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return contributions (atoms,) in the head's unit and, of families with one, the context.
+
+        Args:
+            numbers: (atoms,) int64.
+            positions: (atoms, 3) in Å.
+            neighbors: (atoms, slots) int64, −1 for none.
+            shifts: (atoms, slots, 3) in Å.
+        """
+        table = NeighborTable(positions, neighbors, shifts, self.cutoff)
+        contributions, context = self.model(numbers, self.model.network.prepare(numbers, table))
+        return (contributions,) if context is None else (contributions, context)
+
+
+class CompiledSoftplus(nn.Module):
+    """ssp(x) = max(x, 0) − ln σ(|x|) − ln 2: exact at both ends and vectorised by the runtime."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ssp(x), the same shape."""
+        return torch.relu(x) - torch.log(torch.sigmoid(torch.abs(x))) - LOG2
+
+
+def export_atoms(model: Model) -> bytes:
+    """Return the graph `atoms` of a model: one file with its weights inside, the same bytes every time."""
+    graph = AtomsGraph(model).eval()
+    example = _example(model.network.settings.elements)
+    atoms, slots = torch.export.Dim("atoms"), torch.export.Dim("slots")
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            graph,
+            example,
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            input_names=INPUTS,
+            output_names=output_names(model),
+            dynamic_shapes=({0: atoms}, {0: atoms}, {0: atoms, 1: slots}, {0: atoms, 1: slots}),
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch returned no ONNX program")
+    proto = program.model_proto
+    _strip(proto)
+    proto.ir_version = IR_VERSION
+    onnx.checker.check_model(proto, full_check=True)
+    content: bytes = proto.SerializeToString(deterministic=True)
+    return content
+
+
+def output_names(model: Model) -> list[str]:
+    """Return the graph's outputs: the head and, for families that have one, the context."""
+    return [model.settings.head.kind, *(["context"] if model.settings.family == "schnet" else [])]
+
+
+def _compiled(model: Model) -> Model:
+    """Return a copy of the model in float32 with the activations that the runtime is fast at."""
+    twin = copy.deepcopy(model).float().eval()
+    for module in list(twin.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, ShiftedSoftplus):
+                setattr(module, name, CompiledSoftplus())
+    return twin
+
+
+def _example(elements: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """Return inputs of three atoms and two slots: a dimension of one would be taken for a constant."""
+    numbers = torch.tensor([elements[0]] * 3)
+    positions = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.5, 0.0]])
+    neighbors = torch.tensor([[1, 2], [0, 2], [0, -1]])
+    return numbers, positions, neighbors, torch.zeros(3, 2, 3)
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Remove what the exporter tells of the machine it ran on: stack traces, paths, source names."""
+    graphs = [proto.graph, *proto.functions]
+    for part in [proto, *graphs, *(node for graph in graphs for node in graph.node)]:
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    proto.graph.ClearField("value_info")
+    for value in [*proto.graph.initializer, *proto.graph.input, *proto.graph.output]:
+        value.ClearField("metadata_props")
+        value.ClearField("doc_string")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes about its own progress off the user's terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

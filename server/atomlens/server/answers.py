@@ -1,0 +1,50 @@
+"""Answers: what the model service says, for the gRPC server and the in-process service alike."""
+
+from __future__ import annotations
+
+from google.protobuf import json_format
+
+from atomlens.server.model import Model
+from atomlens.server.repository import FailedModel, Repository
+from atomlens.v1 import card_pb2, model_service_pb2
+
+
+def list_models(repository: Repository) -> model_service_pb2.ListModelsResponse:
+    """Return every version of every model, those that could not be loaded too."""
+    ready = [_ready(repository, model) for model in repository.models]
+    return model_service_pb2.ListModelsResponse(models=[*ready, *map(_failed, repository.failed)])
+
+
+def get_model(repository: Repository, name: str) -> model_service_pb2.GetModelResponse:
+    """Return one model's status and card.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        UnusableModelError: it could not be loaded.
+    """
+    model = repository.find(name)
+    card = json_format.Parse(model.bundle.card_json, card_pb2.ModelCard())
+    return model_service_pb2.GetModelResponse(status=_ready(repository, model), card=card)
+
+
+def _ready(repository: Repository, model: Model) -> model_service_pb2.ModelStatus:
+    return model_service_pb2.ModelStatus(
+        name=model.name,
+        version=model.version,
+        digest=model.digest,
+        state=model_service_pb2.MODEL_STATE_READY,
+        provider=model.provider,
+        family=model.card.family,
+        heads=[head.name for head in model.card.heads],
+        elements=model.card.elements,
+        is_default=repository.is_default(model),
+    )
+
+
+def _failed(model: FailedModel) -> model_service_pb2.ModelStatus:
+    return model_service_pb2.ModelStatus(
+        name=model.name,
+        version=model.version,
+        state=model_service_pb2.MODEL_STATE_FAILED,
+        reason=model.reason,
+    )

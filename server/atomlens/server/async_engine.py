@@ -1,0 +1,70 @@
+"""AsyncEngine: the engine for many callers at once, on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from atomlens.server.batching import Batcher
+from atomlens.server.engine import Admission, admit, finish
+from atomlens.server.explanations import Explanations
+from atomlens.server.model import Model
+from atomlens.server.provenance import Provenance
+from atomlens.server.repository import Repository
+from atomlens.server.settings import ServerSettings
+from atomlens.server.structures import Structures
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncEngine:
+    """Admits outside the event loop, batches across callers, finishes outside the event loop."""
+
+    def __init__(self, repository: Repository, settings: ServerSettings) -> None:
+        self.repository, self.limits = repository, settings.limits
+        self._batcher = Batcher(settings.threads, settings.batch_cost, settings.max_queue_cost)
+        self._door = ThreadPoolExecutor(settings.threads, "door")
+
+    async def admit(self, model: Model, structures: Structures, heads: Sequence[str]) -> Admission:
+        """Validate structures and find their neighbors.
+
+        Raises:
+            InputError: a head is unknown.
+        """
+        return await self.outside(admit, model, structures, heads, self.limits)
+
+    async def finish(
+        self, model: Model, admission: Admission, deadline: float, patient: bool = False
+    ) -> tuple[Explanations, Provenance]:
+        """Compute what was admitted, in batches with whatever else there is to do.
+
+        Raises:
+            ServerError: the queue is full, the deadline passed or the runtime failed.
+        """
+        pieces = list(admission.work.pieces(self.limits.batch_cost))
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._batcher.compute(model, piece, deadline, patient)) for piece in pieces
+            ]
+        computed = [task.result() for task in tasks]
+        explanations = await self.outside(finish, model, admission, [one.outputs for one in computed])
+        provenance = Provenance.of(
+            model,
+            max((one.queue_ms for one in computed), default=0.0),
+            sum(one.compute_ms for one in computed),
+            sum(one.batch_cost for one in computed),
+        )
+        return explanations, provenance
+
+    async def outside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that takes a while outside the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._door, lambda: function(*args, **kwargs))
+
+    async def close(self) -> None:
+        """Finish what is being computed and let the threads go."""
+        await self._batcher.close()
+        self._door.shutdown()

@@ -1,0 +1,101 @@
+"""Errors: what can go wrong, told apart by who must act.
+
+ServerError
+├── InputError          the caller must change the request          INVALID_ARGUMENT
+├── UnknownModelError   the caller must name another model          NOT_FOUND
+├── UnusableModelError  the operator must mend a model              FAILED_PRECONDITION
+├── OverloadedError     the caller must send less, or later         RESOURCE_EXHAUSTED
+├── UnavailableError    the caller must ask another server          UNAVAILABLE
+├── DeadlineError       the caller gave too little time             DEADLINE_EXCEEDED
+└── EngineError         we must mend the engine                     INTERNAL
+BundleError             the operator must mend a bundle; at loading, never over the wire
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from google.protobuf.any_pb2 import Any
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+DOMAIN = "atomlens"
+LONGEST_MESSAGE = 1000  # characters: details above 8 KiB would be dropped on the way
+
+
+class ServerError(Exception):
+    """An error that a caller is told about, with its gRPC status."""
+
+    code: ClassVar[int] = code_pb2.INTERNAL
+    reason: str = "INTERNAL"
+
+    def __init__(self, message: str, reason: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message[:LONGEST_MESSAGE]
+        self.reason = reason or self.reason
+        self.field = field
+
+    def to_status(self) -> status_pb2.Status:
+        """Return the status with an ErrorInfo and, where a field is to blame, a BadRequest."""
+        info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)
+        details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest] = [info]
+        if self.field:
+            violation = error_details_pb2.BadRequest.FieldViolation(
+                field=self.field, description=self.message
+            )
+            details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        status = status_pb2.Status(code=self.code, message=self.message)
+        for detail in details:
+            packed = Any()
+            packed.Pack(detail)
+            status.details.append(packed)
+        return status
+
+
+class InputError(ServerError):
+    """Something in the request breaks a rule."""
+
+    code = code_pb2.INVALID_ARGUMENT
+    reason = "WRONG_SHAPE"
+
+
+class UnknownModelError(ServerError):
+    """There is no such model or version."""
+
+    code = code_pb2.NOT_FOUND
+    reason = "UNKNOWN_MODEL"
+
+
+class UnusableModelError(ServerError):
+    """The model exists and cannot be asked."""
+
+    code = code_pb2.FAILED_PRECONDITION
+    reason = "MODEL_FAILED"
+
+
+class OverloadedError(ServerError):
+    """The queue has no room."""
+
+    code = code_pb2.RESOURCE_EXHAUSTED
+    reason = "QUEUE_FULL"
+
+
+class UnavailableError(ServerError):
+    """The server is leaving."""
+
+    code = code_pb2.UNAVAILABLE
+    reason = "DRAINING"
+
+
+class DeadlineError(ServerError):
+    """The call's deadline passed before its work was done."""
+
+    code = code_pb2.DEADLINE_EXCEEDED
+    reason = "DEADLINE"
+
+
+class EngineError(ServerError):
+    """The runtime failed on accepted input."""
+
+
+class BundleError(Exception):
+    """A bundle that breaks the contract; the message says which file and which rule."""

@@ -1,0 +1,21 @@
+"""Limits: what the engine takes at most, and how much it does at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on single structures and on batches. Cost is atoms + pairs within the cutoff."""
+
+    max_atoms: int = 100_000  # of one structure
+    max_structure_cost: int = 4_000_000
+    batch_cost: int = 50_000  # beyond which a batch is closed
+    max_coordinate_angstrom: float = 1e6
+    min_distance_angstrom: float = 0.01  # below which two atoms are on one place
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) <= 0:
+                raise ValueError(f"`{field.name}` must be positive, got {getattr(self, field.name)}")

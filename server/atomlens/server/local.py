@@ -1,0 +1,58 @@
+"""Local: the services of the gRPC server in this process, one call after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from atomlens.server import answers
+from atomlens.server.engine import Engine
+from atomlens.server.limits import Limits
+from atomlens.server.stream import Chunk, StreamOptions
+from atomlens.server.structures import Structures
+from atomlens.v1 import explanation_service_pb2, model_service_pb2
+
+
+class LocalService:
+    """Answers the messages of the API with an engine and no network.
+
+    Every method raises ServerError where the gRPC call would end with its status.
+    """
+
+    def __init__(
+        self, models: Path | None = None, provider: str = "cpu", limits: Limits | None = None
+    ) -> None:
+        """Load a directory of models; the bundled ones for None."""
+        self._engine = Engine.open(models, provider, limits)
+
+    def explain(
+        self, request: explanation_service_pb2.ExplainRequest
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Answer a batch."""
+        structures = Structures.from_proto(request.structures)
+        model = self._engine.repository.find(request.model.name, request.model.digest)
+        explanations, provenance = self._engine.ask(model, structures, request.heads)
+        return explanation_service_pb2.ExplainResponse(
+            explanations=explanations.to_proto(), provenance=provenance.to_proto()
+        )
+
+    def explain_stream(
+        self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
+    ) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+        """Answer each chunk of a stream as it comes."""
+        options = StreamOptions.from_proto(next(requests, None), self._engine.repository)
+        yield options.opened(self._engine.limits.batch_cost)
+        for request in requests:
+            chunk = Chunk.from_proto(request)
+            yield chunk.answered(*self._engine.ask(options.model, chunk.structures, options.heads))
+
+    def list_models(
+        self,
+        request: model_service_pb2.ListModelsRequest,  # noqa: ARG002
+    ) -> model_service_pb2.ListModelsResponse:
+        """Return all models."""
+        return answers.list_models(self._engine.repository)
+
+    def get_model(self, request: model_service_pb2.GetModelRequest) -> model_service_pb2.GetModelResponse:
+        """Return one model's status and card."""
+        return answers.get_model(self._engine.repository, request.name)

@@ -1,0 +1,86 @@
+"""Model: a bundle that is loaded, warm and ready to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from atomlens.server.bundle import Bundle
+from atomlens.server.card import Card, Head
+from atomlens.server.errors import BundleError, InputError
+from atomlens.server.neighbors import find_pairs, make_table
+from atomlens.server.session import AtomsSession
+from atomlens.server.structures import Floats, Structures
+from atomlens.server.work import Work
+
+Outputs = dict[str, Floats]  # (atoms,) of each head
+
+
+class Model:
+    """One version of a model. Safe to use from several threads."""
+
+    def __init__(self, name: str, version: int, bundle: Bundle, provider: str) -> None:
+        if bundle.card.name != name:
+            raise BundleError(
+                f"card.json: `name` must be the directory's, {name!r}, got {bundle.card.name!r}"
+            )
+        self.name, self.version, self.bundle, self.provider = name, version, bundle, provider
+        self._session = AtomsSession(bundle.atoms, bundle.card, provider)
+        self._warm_up()
+
+    @classmethod
+    def load(cls, directory: Path, provider: str) -> Model:
+        """Load REPOSITORY/MODEL/VERSION.
+
+        Raises:
+            BundleError: the bundle breaks the contract or gives no finite numbers.
+            ProviderError: the provider is not to be had.
+        """
+        return cls(directory.parent.name, int(directory.name), Bundle.load(directory), provider)
+
+    @property
+    def card(self) -> Card:
+        """What the model is."""
+        return self.bundle.card
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the card, hexadecimal."""
+        return self.bundle.digest
+
+    def heads(self, names: Sequence[str]) -> tuple[Head, ...]:
+        """Return the heads with these names, all of them for none.
+
+        Raises:
+            InputError: the model has no head of that name.
+        """
+        known = {head.name: head for head in self.card.heads}
+        for name in names:
+            if name not in known:
+                raise InputError(
+                    f"`heads` of {self.name} are {', '.join(known)}, got {name!r}", "UNKNOWN_HEAD", "heads"
+                )
+        return tuple(known[name] for name in names) or self.card.heads
+
+    def prepare(self, structures: Structures) -> Work:
+        """Return the structures placed, with the pairs within the model's cutoff."""
+        placed = structures.placed
+        return Work(placed, find_pairs(placed, self.card.cutoff_angstrom))
+
+    def run(self, work: Work) -> Outputs:
+        """Return what the graph says of each atom, in each head's unit, without offsets."""
+        atoms = work.structures
+        table = make_table(work.pairs, len(atoms.numbers))
+        return self._session.run(atoms.numbers, atoms.positions.astype(np.float32), table)
+
+    def _warm_up(self) -> None:
+        """Run a row of all elements, 1 Å apart, and one atom alone."""
+        numbers = [*self.card.elements, self.card.elements[0]]
+        positions = np.arange(len(numbers))[:, None] * [1.0, 0.0, 0.0]
+        outputs = self.run(self.prepare(Structures.molecules([len(numbers) - 1, 1], numbers, positions)))
+        if not all(np.isfinite(values).all() for values in outputs.values()):
+            raise BundleError("atoms.onnx: gives numbers that are not finite")
+        if any(values.shape != (len(numbers),) for values in outputs.values()):
+            raise BundleError("atoms.onnx: outputs of heads must be (atoms,)")

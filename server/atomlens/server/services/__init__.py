@@ -1,0 +1,1 @@
+"""The gRPC services: thin, they parse, hand over and answer."""

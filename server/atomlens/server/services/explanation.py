@@ -1,0 +1,110 @@
+"""The explanation service."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from atomlens.server.async_engine import AsyncEngine
+from atomlens.server.engine import Admission
+from atomlens.server.stream import Chunk, StreamOptions
+from atomlens.server.structures import Structures
+from atomlens.v1 import explanation_service_pb2 as pb
+from atomlens.v1 import explanation_service_pb2_grpc as pb_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
+    """Answers Explain and ExplainStream."""
+
+    def __init__(self, engine: AsyncEngine, window_cost: int, draining: asyncio.Event) -> None:
+        self._engine, self._window_cost, self._draining = engine, window_cost, draining
+
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:  # noqa: N802
+        """Answer a batch."""
+        deadline = _deadline(context)
+        model = self._engine.repository.find(request.model.name, request.model.digest)
+        structures = Structures.from_proto(request.structures)
+        admission = await self._engine.admit(model, structures, request.heads)
+        explanations, provenance = await self._engine.finish(model, admission, deadline)
+        return pb.ExplainResponse(explanations=explanations.to_proto(), provenance=provenance.to_proto())
+
+    async def ExplainStream(self, requests: object, context: Context) -> None:  # type: ignore[override]  # noqa: ARG002, N802
+        """Answer chunks as they are done, reading on while the unanswered cost is within the window."""
+        messages = self._messages(context)
+        options = StreamOptions.from_proto(await anext(messages, None), self._engine.repository)
+        await context.write(options.opened(self._window_cost))
+        stream = _Stream(self._engine, options, context, _Window(self._window_cost))
+        async with asyncio.TaskGroup() as answers:
+            async for message in messages:
+                chunk = Chunk.from_proto(message)
+                admission = await self._engine.admit(options.model, chunk.structures, options.heads)
+                await stream.window.enter(admission.work.cost)
+                answers.create_task(stream.answer(chunk, admission))
+
+    async def _messages(self, context: Context) -> AsyncIterator[pb.ExplainStreamRequest]:
+        """Yield what the client sends until it has no more, or the server is to leave."""
+        draining = asyncio.ensure_future(self._draining.wait())
+        try:
+            while True:
+                reading = asyncio.ensure_future(context.read())
+                await asyncio.wait({reading, draining}, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    reading.cancel()
+                    return
+                if reading.result() is grpc.aio.EOF:
+                    return
+                yield reading.result()
+        finally:
+            draining.cancel()
+
+
+class _Window:
+    """The cost of a stream that is read and not yet answered."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._cost = limit, 0
+        self._changed = asyncio.Event()
+
+    async def enter(self, cost: int) -> None:
+        """Add to the cost, then wait until it is within the window."""
+        self._cost += cost
+        while self._cost > self._limit:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def leave(self, cost: int) -> None:
+        """Take from the cost."""
+        self._cost -= cost
+        self._changed.set()
+
+
+class _Stream:
+    """One stream being answered."""
+
+    def __init__(
+        self, engine: AsyncEngine, options: StreamOptions, context: Context, window: _Window
+    ) -> None:
+        self._engine, self._options, self._context, self.window = engine, options, context, window
+        self._deadline = _deadline(context)
+        self._writing = asyncio.Lock()
+
+    async def answer(self, chunk: Chunk, admission: Admission) -> None:
+        """Compute one chunk and send its answer."""
+        explanations, provenance = await self._engine.finish(
+            self._options.model, admission, self._deadline, patient=True
+        )
+        async with self._writing:
+            await self._context.write(chunk.answered(explanations, provenance))
+        self.window.leave(admission.work.cost)
+
+
+def _deadline(context: Context) -> float:
+    """Return the call's deadline as a point on the event loop's clock."""
+    left = context.time_remaining()
+    return math.inf if left is None else asyncio.get_running_loop().time() + left

@@ -1,0 +1,65 @@
+"""Translation: the one place where errors become gRPC statuses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from google.rpc import status_pb2
+
+from atomlens.server.errors import EngineError, ServerError
+
+DETAILS = "grpc-status-details-bin"
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+log = logging.getLogger(__name__)
+
+Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
+
+
+class Translation(grpc.aio.ServerInterceptor):
+    """Ends a call that raised a ServerError with its status, and any other with INTERNAL."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Return the handler with its behavior wrapped; other services' handlers as they are."""
+        handler = await continuation(handler_call_details)
+        if not str(handler_call_details.method).startswith("/atomlens."):
+            return handler
+        make: Any = grpc.unary_unary_rpc_method_handler
+        if handler.stream_stream:
+            make = grpc.stream_stream_rpc_method_handler
+        behavior = _translated(handler.stream_stream or handler.unary_unary)
+        return make(behavior, handler.request_deserializer, handler.response_serializer)
+
+
+def _translated(behavior: Behavior) -> Behavior:
+    async def translated(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behavior(request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            await _abort(context, _status(error))
+
+    return translated
+
+
+def _status(error: Exception) -> status_pb2.Status:
+    """Return the status of an error, or of the first ServerError in a group."""
+    while isinstance(error, ExceptionGroup):
+        known = error.subgroup(ServerError)
+        error = (known or error).exceptions[0]
+    if isinstance(error, ServerError):
+        return error.to_status()
+    log.error("a call failed unexpectedly", exc_info=error)
+    return EngineError("the server failed unexpectedly; its log has the reason").to_status()
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> NoReturn:
+    metadata = ((DETAILS, status.SerializeToString()),)
+    await context.abort(CODES[status.code], status.message, metadata)
