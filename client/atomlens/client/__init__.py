@@ -1,1 +1,51 @@
 """Clients, results, files in and out, and the command line."""
+
+from atomlens.client.aio import AsyncClient
+from atomlens.client.card import Card, ModelStatus
+from atomlens.client.client import Client
+from atomlens.client.errors import (
+    AtomLensError,
+    Cancelled,
+    DeadlineExceeded,
+    InternalError,
+    InvalidInput,
+    MissingExtra,
+    ModelUnusable,
+    Overloaded,
+    ServerUnavailable,
+    UnknownModel,
+    UnreadableFile,
+)
+from atomlens.client.explanation import Explanation, ModelReference, Outcome, combine
+from atomlens.client.failure import Failure
+from atomlens.client.files import read
+from atomlens.client.head import Head
+from atomlens.client.stream_settings import StreamSettings
+from atomlens.client.structure import Structure
+
+__all__ = [
+    "AsyncClient",
+    "AtomLensError",
+    "Cancelled",
+    "Card",
+    "Client",
+    "DeadlineExceeded",
+    "Explanation",
+    "Failure",
+    "Head",
+    "InternalError",
+    "InvalidInput",
+    "MissingExtra",
+    "ModelReference",
+    "ModelStatus",
+    "ModelUnusable",
+    "Outcome",
+    "Overloaded",
+    "ServerUnavailable",
+    "StreamSettings",
+    "Structure",
+    "UnknownModel",
+    "UnreadableFile",
+    "combine",
+    "read",
+]

@@ -65,7 +65,9 @@ def to_ase(explanation: Explanation) -> Atoms:
         raise MissingExtra("report", "`to_ase()`") from error
     atoms = Atoms(explanation.numbers, explanation.positions, cell=explanation.cell, pbc=explanation.pbc)
     results = {name: getattr(explanation, name) for name in ("energy", "energies", "charges", "dipole")}
-    atoms.calc = SinglePointCalculator(atoms, **{name: value for name, value in results.items() if value is not None})
+    atoms.calc = SinglePointCalculator(
+        atoms, **{name: value for name, value in results.items() if value is not None}
+    )
     for name, values in explanation.columns().items():
         if name not in results:
             atoms.set_array(name, np.array(values))

@@ -217,9 +217,10 @@ def combine(explanations: Sequence[Explanation]) -> Explanation:
     for explanation in explanations:
         for shared in heads.keys() & explanation.heads.keys():
             names = " and ".join(str(model) for other in explanations for model in other.models)
-            raise InvalidInput(f"`model` must name models without a head in common, got {names} with `{shared}`")
+            raise InvalidInput(
+                f"`model` must name models without a head in common, got {names} with `{shared}`"
+            )
         heads |= explanation.heads
     models = tuple(model for explanation in explanations for model in explanation.models)
     warnings = dict.fromkeys(warning for explanation in explanations for warning in explanation.warnings)
     return Explanation(explanations[0].structure, heads, models, tuple(warnings))
-

@@ -51,7 +51,9 @@ class Source:
     @property
     def counts_from_end(self) -> bool:
         """Whether the number of frames must be known first."""
-        return any(bound is not None and bound < 0 for bound in (self.part.start, self.part.stop, self.part.step))
+        return any(
+            bound is not None and bound < 0 for bound in (self.part.start, self.part.stop, self.part.step)
+        )
 
 
 def read(source: str | Path, format: str | None = None) -> Iterator[Structure | Failure]:
@@ -81,7 +83,9 @@ def _chosen(wanted: Source, path: str | Iterable[str], format: str | None) -> It
         found = True
         yield _structure(f"{wanted.path}@{index}", frame)
     if not found:
-        raise UnreadableFile("there is no structure in this file or part", reason="NO_SUCH_PART", field=wanted.path)
+        raise UnreadableFile(
+            "there is no structure in this file or part", reason="NO_SUCH_PART", field=wanted.path
+        )
 
 
 def _selected(wanted: Source, path: str | Iterable[str], format: str | None) -> Iterator[tuple[int, Frame]]:

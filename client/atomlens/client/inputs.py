@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 from atomlens.client import files
+from atomlens.client.chunking import Item
 from atomlens.client.errors import AtomLensError, InvalidInput
 from atomlens.client.failure import Failure
 from atomlens.client.structure import Structure, StructureLike
@@ -16,7 +16,6 @@ from atomlens.client.wire import check_size
 
 Input: TypeAlias = "StructureLike | Failure | str | Path"
 Inputs: TypeAlias = "Iterable[Input] | str | Path"
-Item: TypeAlias = "Structure | Failure"
 
 
 def read_one(value: StructureLike | str | Path) -> Structure:
@@ -28,42 +27,29 @@ def read_one(value: StructureLike | str | Path) -> Structure:
     items = list(islice(files.read(value), 2))
     if len(items) != 1:
         found = "several structures" if items else "no structure"
-        raise InvalidInput(f"{value} holds {found}: name one as {value}@0 or use `explain_many`", field="structure")
+        raise InvalidInput(
+            f"{value} holds {found}: name one as {value}@0 or use `explain_many`", field="structure"
+        )
     if isinstance(items[0], Failure):
         raise items[0].error
     return items[0]
 
 
-def read_all(values: Inputs) -> Iterator[Item]:
+def read_all(values: Inputs, index: int = 0) -> Iterator[Item]:
     """Yield structures from files, structures, and iterables of both; what cannot be read is a failure.
 
-    Structures without an id get their index.
+    Structures without an id get their index, the first of them ``index``.
     """
     if isinstance(values, (str, Path)):
         values = [values]
     elif isinstance(values, Mapping) or hasattr(values, "get_atomic_numbers"):
-        raise InvalidInput("`structures` must be an iterable of structures, got one structure", field="structures")
-    index = 0
+        raise InvalidInput(
+            "`structures` must be an iterable of structures, got one structure", field="structures"
+        )
     for value in values:
         for item in _items(value, str(index)):
             yield item
             index += 1
-
-
-def chunks(items: Iterable[Item], atoms: int, seconds: float = float("inf")) -> Iterator[list[Item]]:
-    """Yield items in lists of about ``atoms`` atoms, shorter ones when items come slowly."""
-    chunk: list[Item] = []
-    size, started = 0, 0.0
-    for item in items:
-        if not chunk:
-            size, started = 0, time.monotonic()
-        chunk.append(item)
-        size += len(item) if isinstance(item, Structure) else 1
-        if size >= atoms or time.monotonic() - started >= seconds:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _items(value: Input, name: str) -> Iterator[Item]:
@@ -90,4 +76,3 @@ def _checked(item: Item) -> Item:
         except AtomLensError as error:
             return Failure(item.id, error)
     return item
-

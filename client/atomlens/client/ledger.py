@@ -69,10 +69,14 @@ class Ledger:
 
     def structures(self, ids: Sequence[int]) -> list[Structure]:
         """Return the structures that answers with these ids belong to."""
+        if len(set(ids)) < len(ids):
+            raise InternalError("the server answered one id twice")
         try:
             return [self._unanswered[id_].structure for id_ in ids]
         except KeyError as error:
-            raise InternalError(f"the server answered id {error.args[0]}, which waits for no answer") from error
+            raise InternalError(
+                f"the server answered id {error.args[0]}, which waits for no answer"
+            ) from error
 
     def settle(self, ids: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Note the answers to ids."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atomlens.client.errors import InternalError, MissingExtra
+from atomlens.client.errors import InternalError, MissingExtra, ModelUnusable
 from atomlens.client.translation import from_status
 from atomlens.client.transport import Answers
-from atomlens.v1 import explanation_service_pb2, explanations_pb2, model_service_pb2
+from atomlens.v1 import explanation_service_pb2, model_service_pb2
 
 
 class LocalTransport:
@@ -29,8 +29,8 @@ class LocalTransport:
             return self._service.explain(request)
 
     def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
-        """Answer each chunk as a batch of its own."""
-        return _LocalAnswers(self, requests)
+        """Open a stream that computes its answers when they are asked for."""
+        return _LocalAnswers(self._service.explain_stream(requests))
 
     def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""
@@ -47,31 +47,18 @@ class LocalTransport:
 
 
 class _LocalAnswers:
-    """The answers to a stream's chunks, computed when they are asked for."""
+    """A stream of the engine whose errors are the client's."""
 
-    def __init__(
-        self, transport: LocalTransport, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
-    ) -> None:
-        self._transport = transport
-        self._requests = requests
+    def __init__(self, answers: Iterator[explanation_service_pb2.ExplainStreamResponse]) -> None:
+        self._answers = answers
         self._cancelled = False
 
     def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
-        options = next(self._requests).options
-        model = explanations_pb2.ModelSelector()
-        model.CopyFrom(options.model)
-        for request in self._requests:
-            if self._cancelled:
-                return
-            batch = explanation_service_pb2.ExplainRequest(
-                model=model, structures=request.chunk.structures, heads=options.heads
-            )
-            response = self._transport.explain(batch, None)
-            yield explanation_service_pb2.ExplainStreamResponse(
-                chunk=explanation_service_pb2.ExplanationChunk(
-                    ids=request.chunk.ids, explanations=response.explanations, provenance=response.provenance
-                )
-            )
+        with _engine_errors():
+            for answer in self._answers:
+                if self._cancelled:
+                    return
+                yield answer
 
     def cancel(self) -> None:
         self._cancelled = True
@@ -81,18 +68,27 @@ class _LocalAnswers:
 def _engine_errors() -> Iterator[None]:
     """Raise the engine's errors as the client's."""
     try:
-        from atomlens.server.errors import ServerError
+        from atomlens.server.errors import BundleError, ServerError
+        from atomlens.server.session import ProviderError
     except ModuleNotFoundError as error:
         raise _missing(error) from error
     try:
         yield
     except ServerError as error:
         raise from_status(error.to_status()) from error
+    except (BundleError, ProviderError) as error:
+        raise ModelUnusable(str(error)) from error
     except ModuleNotFoundError as error:
         raise _missing(error) from error
 
 
 def _missing(error: ModuleNotFoundError) -> MissingExtra | InternalError:
-    if (error.name or "").split(".")[0] in ("atomlens", "onnxruntime", "vesin", "grpc_health", "grpc_reflection"):
+    if (error.name or "").split(".")[0] in (
+        "atomlens",
+        "onnxruntime",
+        "vesin",
+        "grpc_health",
+        "grpc_reflection",
+    ):
         return MissingExtra("server", "the engine in this process")
     return InternalError(f"the engine cannot be loaded: {error}")

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from atomlens.client.backoff import Backoff
+from atomlens.client.chunking import Chunker, Item, chunks
 from atomlens.client.errors import AtomLensError, DeadlineExceeded, ServerUnavailable
 from atomlens.client.explanation import Outcome
-from atomlens.client.inputs import Item, chunks
 from atomlens.client.ledger import Entry, Ledger
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
 from atomlens.client.stream_settings import StreamSettings
@@ -20,6 +20,7 @@ from atomlens.v1 import explanation_service_pb2, explanations_pb2
 
 Request = explanation_service_pb2.ExplainStreamRequest
 Response = explanation_service_pb2.ExplainStreamResponse
+GOODBYE_SECONDS = 1.0  # that the server has to end a call of which everything is answered
 END: Final = None  # of requests, and of answers
 
 
@@ -34,13 +35,15 @@ def stream(
     """Yield the outcome of every item; items are taken in the caller's thread, no further than the window."""
     ledger = Ledger(settings.window_atoms, ordered)
     connection = Connection(transport, ledger, model, settings, timeout_seconds)
-    source, exhausted = chunks(items, settings.chunk_atoms, settings.chunk_seconds), False
+    source, exhausted = chunks(items, Chunker(settings.chunk_atoms, settings.chunk_seconds)), False
     try:
         while not (exhausted and ledger.is_empty):
             if not exhausted and ledger.has_room:
                 chunk = next(source, None)
                 exhausted = chunk is None
                 connection.send(ledger.enter(chunk or []))
+                if exhausted:
+                    connection.finish()
             connection.receive(wait=exhausted or not ledger.has_room)
             yield from ledger.leave()
     finally:
@@ -65,6 +68,7 @@ class Connection:
         self._timeout_seconds = timeout_seconds
         self._backoff = Backoff(settings.backoff)
         self._call: _Call | None = None
+        self._finished = False
 
     def send(self, entries: Sequence[Entry]) -> None:
         """Send structures, opening a call when there is none."""
@@ -73,6 +77,12 @@ class Connection:
         if self._call is None:
             self._call = _Call(self._transport, opening_request(self._model))
         self._call.requests.put(chunk_request(entries))
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent."""
+        self._finished = True
+        if self._call is not None:
+            self._call.requests.put(END)
 
     def receive(self, wait: bool) -> None:
         """Settle the answers that are there; wait for one when asked to and any is to come."""
@@ -86,9 +96,9 @@ class Connection:
             self._reconnect(error)
 
     def close(self) -> None:
-        """End the call."""
+        """End the call, as the server expects when all is answered, else at once."""
         if self._call is not None:
-            self._call.close()
+            self._call.close(GOODBYE_SECONDS if self._finished and self._ledger.is_empty else 0.0)
 
     def _settle(self, response: Response) -> None:
         self._model = pinned(self._model, response)
@@ -106,6 +116,8 @@ class Connection:
         waiting = self._ledger.unanswered
         for start, stop in spans([len(entry.structure) for entry in waiting], self._settings.chunk_atoms):
             self.send(waiting[start:stop])
+        if self._finished:
+            self.finish()
 
 
 class _Call:
@@ -133,8 +145,9 @@ class _Call:
             yield answer
             wait = False
 
-    def close(self) -> None:
+    def close(self, patience_seconds: float) -> None:
         """End the call and wait until nothing of it runs."""
+        self._reader.join(patience_seconds)
         self._call.cancel()
         self.requests.put(END)
         self._reader.join()
@@ -158,5 +171,3 @@ def spans(sizes: Sequence[int], atoms: int) -> Iterator[tuple[int, int]]:
             start, total = stop, 0
     if start < len(sizes):
         yield start, len(sizes)
-
-

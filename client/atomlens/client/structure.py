@@ -71,7 +71,8 @@ class Structure:
         if hasattr(value, "get_atomic_numbers"):
             return cls._of_atoms(value)
         raise InvalidInput(
-            "`structure` must be ase.Atoms, a dict, a path or (numbers, positions), " f"got {type(value).__name__}",
+            "`structure` must be ase.Atoms, a dict, a path or (numbers, positions), "
+            f"got {type(value).__name__}",
             reason="WRONG_TYPE",
             field="structure",
         )
@@ -80,13 +81,17 @@ class Structure:
     def _of_mapping(cls, value: Mapping[str, Any]) -> Structure:
         unknown = sorted(set(value) - set(KEYS))
         if unknown:
-            raise InvalidInput(f"a structure has no `{unknown[0]}`, it has {', '.join(KEYS)}", reason="WRONG_TYPE")
+            raise InvalidInput(
+                f"a structure has no `{unknown[0]}`, it has {', '.join(KEYS)}", reason="WRONG_TYPE"
+            )
         fields = dict(value)
         if "symbols" in fields:
             fields["numbers"] = _numbers_of(fields.pop("symbols"))
         missing = {"numbers", "positions"} - set(fields)
         if missing:
-            raise InvalidInput(f"a structure needs `{min(missing)}`", reason="WRONG_SHAPE", field=min(missing))
+            raise InvalidInput(
+                f"a structure needs `{min(missing)}`", reason="WRONG_SHAPE", field=min(missing)
+            )
         return cls(**fields)
 
     @classmethod
@@ -137,7 +142,9 @@ def _numbers(value: Any) -> npt.NDArray[np.uint8]:
     if numbers.ndim != 1:
         raise _wrong_shape("numbers", "(atoms,)", numbers.shape)
     if numbers.dtype.kind not in "iu" and numbers.size:
-        raise InvalidInput(f"`numbers` must be integers, got {numbers.dtype}", reason="WRONG_TYPE", field="numbers")
+        raise InvalidInput(
+            f"`numbers` must be integers, got {numbers.dtype}", reason="WRONG_TYPE", field="numbers"
+        )
     outside = numbers[(numbers < 1) | (numbers >= len(SYMBOLS))]
     if outside.size:
         message = f"`numbers` must be atomic numbers from 1 to {len(SYMBOLS) - 1}, got {outside[0]}"
@@ -171,7 +178,9 @@ def _number(name: str, value: Any) -> float:
 def _whole(name: str, value: Any) -> int:
     number = _number(name, value)
     if not number.is_integer() or not 0 <= number < 2**31:
-        raise InvalidInput(f"`{name}` must be a multiplicity or 0, got {value}", reason="WRONG_TYPE", field=name)
+        raise InvalidInput(
+            f"`{name}` must be a multiplicity or 0, got {value}", reason="WRONG_TYPE", field=name
+        )
     return int(number)
 
 

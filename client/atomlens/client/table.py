@@ -23,7 +23,9 @@ def text(explanation: Explanation) -> str:
     """Return a title, a line for each atom, their sums, the properties and what to keep in mind."""
     rows = [*_header(explanation), *_atoms(explanation, MAX_ROWS), _sums(explanation)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
     rule = "─" * max(map(len, lines))
     left_out = _left_out(explanation)
     body = [*lines[:2], rule, *lines[2:-1], *left_out, rule, lines[-1]]
@@ -33,7 +35,9 @@ def text(explanation: Explanation) -> str:
 def html_table(explanation: Explanation) -> str:
     """Return the same as HTML for notebooks."""
     names, units = _header(explanation)
-    head = "".join(f"<th>{_escaped(name)}<br>{_escaped(unit)}</th>" for name, unit in zip(names, units, strict=True))
+    head = "".join(
+        f"<th>{_escaped(name)}<br>{_escaped(unit)}</th>" for name, unit in zip(names, units, strict=True)
+    )
     rows = [*_atoms(explanation, MAX_ROWS), _sums(explanation)]
     body = "".join("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     notes = "<br>".join(map(_escaped, [*_left_out(explanation), *_statements(explanation)]))
@@ -100,7 +104,9 @@ def _properties(explanation: Explanation) -> list[str]:
             vector = ", ".join(f"{part:.4f}" for part in head.vector)
             lines.append(f"dipole: {value}, vector ({vector}) from the charges about the centre of mass")
         else:
-            lines.append(f"{head.name}: {value}, the {head.aggregation.replace('_', ' ')} of the contributions")
+            lines.append(
+                f"{head.name}: {value}, the {head.aggregation.replace('_', ' ')} of the contributions"
+            )
     return lines
 
 

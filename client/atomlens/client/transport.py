@@ -113,7 +113,9 @@ class GrpcTransport:
     def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
         with translated(self.address):
-            return self._models.GetModel(model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds)
+            return self._models.GetModel(
+                model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
+            )
 
     def close(self) -> None:
         """Close the channel."""

@@ -18,7 +18,7 @@ from atomlens.v1 import card_pb2, explanations_pb2, structures_pb2
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 ATOM_BYTES = 25  # a number and a position
-MARGIN_BYTES = 2**20  # for all else in a message
+MARGIN_BYTES = 2 * 2**20  # for all else in a message
 AGGREGATIONS = {
     card_pb2.AGGREGATION_SUM: "sum",
     card_pb2.AGGREGATION_MEAN: "mean",
@@ -70,7 +70,9 @@ def decode_ids(buffer: bytes) -> list[int]:
 
 
 def decode(
-    message: explanations_pb2.Explanations, provenance: explanations_pb2.Provenance, structures: Sequence[Structure]
+    message: explanations_pb2.Explanations,
+    provenance: explanations_pb2.Provenance,
+    structures: Sequence[Structure],
 ) -> list[Outcome]:
     """Return the answer or failure of each structure, in order.
 
@@ -86,7 +88,9 @@ def decode(
     heads = [_HeadReader(head, len(structures), int(counts.sum())) for head in message.heads]
     warnings = _warnings(message)
     outcomes: list[Outcome] = []
-    for k, (structure, start, stop) in enumerate(zip(structures, (stops - counts).tolist(), stops.tolist(), strict=True)):
+    for k, (structure, start, stop) in enumerate(
+        zip(structures, (stops - counts).tolist(), stops.tolist(), strict=True)
+    ):
         if k in failures:
             outcomes.append(Failure(structure.id, of_one_structure(failures[k].status), str(model)))
             continue

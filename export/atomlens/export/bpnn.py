@@ -104,7 +104,7 @@ class SymmetryFunctions(nn.Module):
         total = around.convolve(charges, weights)
         squares = around.convolve(charges**2, weights**2)
         moments = weights[..., None] * around.directions[..., None, :]  # (..., angular, 3)
-        vectors = around.convolve_odd(charges, moments.flatten(-2)).unflatten(1, (-1, 3))
+        vectors = around.convolve_odd(charges, moments.flatten(-2)).view(-1, len(self.widths), 3)
         pairs = 0.5 * (total**2 - squares)
         cosines = 0.5 * ((vectors**2).sum(2) - squares)
         return torch.cat([pairs + cosines, pairs - cosines], 1)

@@ -19,6 +19,7 @@ from atomlens.export.graphs import export_atoms
 from atomlens.export.verification import verify
 from atomlens.server.bundle import ATOMS, CARD
 from atomlens.server.cases import CASES, dump_cases
+from atomlens.server.repository import VERSION
 from atomlens.server.verification import Row
 from atomlens.v1 import card_pb2
 
@@ -89,4 +90,4 @@ def write_version(model: Path, files: Mapping[str, bytes]) -> Path:
 
 def highest_version(model: Path) -> int:
     """Return the highest version of a model's directory, 0 where there is none."""
-    return max((int(entry.name) for entry in model.iterdir() if entry.name.isdecimal()), default=0)
+    return max((int(entry.name) for entry in model.iterdir() if VERSION.fullmatch(entry.name)), default=0)

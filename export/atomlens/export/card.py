@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,11 +13,11 @@ from google.protobuf.struct_pb2 import Struct
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.graphs import METHOD
 from atomlens.export.verification import TOLERANCE
+from atomlens.server.card import CONTRACT
+from atomlens.server.repository import NAME
 from atomlens.server.verification import Row
 from atomlens.v1 import card_pb2
 
-CONTRACT = 1
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 LIBRARIES = ("atomlens", "torch", "onnx", "onnxscript", "onnxruntime")
 AGGREGATIONS = {"energy": card_pb2.AGGREGATION_SUM, "charge": card_pb2.AGGREGATION_DIPOLE}
 UNITS = {"energy": "eV", "charge": "e"}
@@ -45,7 +44,7 @@ class Description:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise ValueError(f"`name` must be lower-case letters, digits, '.', '_' or '-', got {self.name!r}")
+            raise ValueError(f"`name` must be letters, digits, '.', '_' and '-', got {self.name!r}")
 
 
 def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[Row]) -> card_pb2.ModelCard:

@@ -106,14 +106,11 @@ def _example(elements: tuple[int, ...]) -> tuple[Tensor, ...]:
 
 def _strip(proto: onnx.ModelProto) -> None:
     """Remove what the exporter tells of the machine it ran on: stack traces, paths, source names."""
-    graphs = [proto.graph, *proto.functions]
-    for part in [proto, *graphs, *(node for graph in graphs for node in graph.node)]:
+    graph = proto.graph
+    graph.ClearField("value_info")
+    for part in (proto, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
-    proto.graph.ClearField("value_info")
-    for value in [*proto.graph.initializer, *proto.graph.input, *proto.graph.output]:
-        value.ClearField("metadata_props")
-        value.ClearField("doc_string")
 
 
 @contextmanager

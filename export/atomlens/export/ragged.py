@@ -37,7 +37,7 @@ class RaggedData:
 
     def __init__(self, structures: Structures, labels: Tensor, network: Network, dtype: torch.dtype) -> None:
         self.structures, self.labels, self.network, self.dtype = structures, labels, network, dtype
-        self.positions = centred(structures)
+        self.positions = _centred(structures)
         self.pairs = half_pairs(structures, network.settings.cutoff_angstrom)
         ends = np.searchsorted(self.pairs.centers, structures.offsets)
         self.pair_offsets, self.pair_counts = ends[:-1], np.diff(ends)
@@ -106,7 +106,7 @@ def half_pairs(structures: Structures, cutoff_angstrom: float) -> Pairs:
     return Pairs(centers, neighbors, shifts)
 
 
-def centred(structures: Structures) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _centred(structures: Structures) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return positions about each structure's centre of mass: (atoms, 3)."""
     masses = atomic_masses[structures.numbers][:, None]
     centers = structures.sums(masses * structures.positions) / structures.sums(masses)

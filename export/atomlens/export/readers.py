@@ -156,7 +156,7 @@ def _frames(path: Path) -> Iterator[tuple[Atoms, dict[str, Any]]]:
     if path.suffix == ".db":
         from ase.db import connect
 
-        for row in connect(path).select():
+        for row in connect(path).select():  # type: ignore[no-untyped-call]
             yield row.toatoms(), {**row.data, **row.key_value_pairs}
     else:
         from ase.io import iread

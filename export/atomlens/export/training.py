@@ -80,7 +80,7 @@ class Trainer:
             network.standardise(self.training.rows)  # type: ignore[attr-defined]
         self.model.head.standardise(self.training.labels, torch.from_numpy(self.training.structures.counts))
         self.kink = training.kink * float(self.training.labels.std())
-        self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(training.averaging))
+        self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(training.averaging))  # type: ignore[no-untyped-call]
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), training.learning_rate, weight_decay=training.weight_decay
         )
@@ -126,9 +126,11 @@ class Trainer:
                 report(f"epoch {self.epoch + 1}: {step}/{self.steps} steps, {rate:.0f} structures/s")
         trained = time.monotonic() - start
         errors = self.errors(self.averaged.module, self.validation)
+        if not np.isfinite(errors).all():
+            raise ValueError(f"training diverged in epoch {self.epoch + 1}: give a lower --learning-rate")
         return Epoch(
             self.epoch + 1,
-            self.schedule.get_last_lr()[0],
+            float(self.schedule.get_last_lr()[0]),
             float(np.mean(losses)),
             float(np.abs(errors).mean()),
             float(np.sqrt((errors**2).mean())),

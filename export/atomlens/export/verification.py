@@ -15,7 +15,7 @@ import torch
 
 from atomlens.export.graphs import output_names
 from atomlens.export.model import Model
-from atomlens.export.ragged import RaggedData, centred
+from atomlens.export.ragged import RaggedData
 from atomlens.server.cases import Case
 from atomlens.server.neighbors import find_pairs, make_table
 from atomlens.server.structures import Floats, Structures
@@ -74,10 +74,11 @@ def _session(graph: bytes) -> ort.InferenceSession:
 
 
 def _run(session: ort.InferenceSession, structures: Structures, cutoff_angstrom: float) -> dict[str, Floats]:
-    table = make_table(find_pairs(structures, cutoff_angstrom), int(structures.counts.sum()))
+    placed = structures.placed
+    table = make_table(find_pairs(placed, cutoff_angstrom), len(placed.numbers))
     inputs = {
-        "numbers": structures.numbers,
-        "positions": centred(structures).astype(np.float32),
+        "numbers": placed.numbers,
+        "positions": placed.positions.astype(np.float32),
         "neighbors": table.neighbors,
         "shifts": table.shifts,
     }

@@ -40,7 +40,7 @@ def dump_cases(cases: Sequence[Case]) -> bytes:
     }
     known = {PREFIX + head: np.concatenate([case.contributions[head] for case in cases]) for head in heads}
     archive = io.BytesIO()
-    np.savez_compressed(archive, **arrays, **known)
+    np.savez_compressed(archive, **arrays, **known)  # type: ignore[arg-type]
     return archive.getvalue()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.server.bundle import Bundle
 from atomlens.server.cases import CASES, Case, load_cases
 from atomlens.server.errors import BundleError
-from atomlens.server.neighbors import find_pairs, make_table
-from atomlens.server.session import AtomsSession
-from atomlens.server.structures import Floats, Integers, Structures
+from atomlens.server.model import Model
+from atomlens.server.repository import VERSION
+from atomlens.server.structures import Floats, Integers
 
 TOLERANCE = 1e-4  # in the head's unit per atom
 SEED = 0
@@ -46,19 +45,13 @@ def verify_bundle(path: Path, provider: str = "cpu") -> list[Row]:
         EngineError: the graph failed on a case.
         ProviderError: the provider is not to be had here.
     """
-    bundle = Bundle.load(path)
-    if CASES not in bundle.files:
-        raise BundleError(f"{CASES}: the bundle has none, so there is nothing to verify it against")
-    cases = load_cases(bundle.files[CASES])
-    heads = [head.name for head in bundle.card.heads]
-    for case in cases:
-        if not set(heads) <= set(case.contributions):
-            raise BundleError(f"{CASES}: case {case.name!r} must have the heads {heads}")
-    session = AtomsSession(bundle.atoms, bundle.card, provider)
-    runner = _Runner(session, bundle.card.cutoff_angstrom)
-    named = [(case.name, [case]) for case in cases]
-    named += [(name, [new for case in cases for new in vary(case)]) for name, vary in VARIANTS.items()]
-    return [runner.row(name, head, group) for name, group in named for head in heads]
+    model = _load(path.resolve(), provider)
+    cases = _cases(model.bundle.files, [head.name for head in model.card.heads])
+    groups = {case.name: [case] for case in cases}
+    groups |= {name: [new for case in cases for new in vary(case)] for name, vary in VARIANTS.items()}
+    return [
+        _row(model, name, head.name, group) for name, group in groups.items() for head in model.card.heads
+    ]
 
 
 def largest_error(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
@@ -68,24 +61,29 @@ def largest_error(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
     return float(np.abs(got.astype(np.float64) - expected).max(initial=0.0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Runner:
-    """A graph that takes structures."""
+def _load(path: Path, provider: str) -> Model:
+    if not VERSION.fullmatch(path.name):
+        raise BundleError(f"the path of a bundle must be REPOSITORY/MODEL/VERSION, got {path}")
+    return Model.load(path, provider)
 
-    session: AtomsSession
-    cutoff_angstrom: float
 
-    def row(self, name: str, head: str, cases: list[Case]) -> Row:
-        """Return the largest error over the cases."""
-        errors = [largest_error(self(case.structures)[head], case.contributions[head]) for case in cases]
-        return Row(name, head, sum(len(case.structures) for case in cases), float(np.max(errors)))
+def _cases(files: Mapping[str, bytes], heads: list[str]) -> list[Case]:
+    if CASES not in files:
+        raise BundleError(f"{CASES}: the bundle has none, so there is nothing to verify it against")
+    cases = load_cases(files[CASES])
+    for case in cases:
+        if not set(heads) <= set(case.contributions):
+            raise BundleError(f"{CASES}: case {case.name!r} must have the heads {heads}")
+    return cases
 
-    def __call__(self, structures: Structures) -> dict[str, Floats]:
-        """Return the contributions (atoms,) of every head."""
-        table = make_table(find_pairs(structures, self.cutoff_angstrom), len(structures.numbers))
-        centers = structures.means(structures.positions)
-        near = structures.positions - centers[structures.owners]
-        return self.session.run(structures.numbers, near.astype(np.float32), table)
+
+def _row(model: Model, name: str, head: str, cases: list[Case]) -> Row:
+    """Return the largest error over the cases, run as the engine runs them."""
+    errors = [
+        largest_error(model.run(model.prepare(case.structures))[head], case.contributions[head])
+        for case in cases
+    ]
+    return Row(name, head, sum(len(case.structures) for case in cases), float(np.max(errors)))
 
 
 def _rotated(case: Case) -> list[Case]:

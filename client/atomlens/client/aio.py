@@ -1,0 +1,184 @@
+"""Async client: the client for programs with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeAlias, cast
+
+from atomlens.client.async_streaming import stream
+from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
+from atomlens.client.card import Card, ModelStatus
+from atomlens.client.client import REQUEST_ATOMS
+from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.explanation import Explanation, Outcome
+from atomlens.client.failure import Failure
+from atomlens.client.inputs import Input, Inputs, read_all, read_one
+from atomlens.client.requests import explain_request, read_response
+from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
+from atomlens.client.stream_settings import StreamSettings
+from atomlens.client.structure import Structure, StructureLike
+from atomlens.client.transport import DEFAULT_ADDRESS
+from atomlens.v1 import explanations_pb2
+
+AsyncInputs: TypeAlias = "Inputs | AsyncIterable[Input]"
+
+
+class AsyncClient:
+    """What `Client` does, awaited; to be made and used in one event loop."""
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_seconds: float | None = 60.0,
+        streaming: StreamSettings | None = None,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        """Prepare to ask the server at ``address``; nothing is sent before the first call."""
+        self._transport = transport or AsyncGrpcTransport(address)
+        self._timeout_seconds = timeout_seconds
+        self._streaming = streaming or StreamSettings()
+
+    @classmethod
+    def local(
+        cls,
+        models: Path | str | None = None,
+        provider: str = "cpu",
+        *,
+        streaming: StreamSettings | None = None,
+    ) -> AsyncClient:
+        """Return a client of the engine in this process (extra `server`) with a directory of models."""
+        transport = AsyncLocalTransport(models, provider)
+        return cls(timeout_seconds=None, streaming=streaming, transport=transport)
+
+    async def explain(
+        self, structure: StructureLike | str | Path, model: Models = DEFAULT_MODELS
+    ) -> Explanation:
+        """Return what one or more models say about one structure; several must have no head in common."""
+        outcome = (await self._ask([read_one(structure)], names_of(model)))[0]
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        return outcome
+
+    async def explain_many(self, structures: Inputs, model: Models = DEFAULT_MODELS) -> list[Outcome]:
+        """Return an explanation or a failure for each structure, in order; for lists that fit into memory."""
+        names = names_of(model)
+        outcomes: list[Outcome] = []
+        for chunk in chunks(read_all(structures), Chunker(REQUEST_ATOMS)):
+            sent = iter(await self._ask([item for item in chunk if isinstance(item, Structure)], names))
+            outcomes += [item if isinstance(item, Failure) else next(sent) for item in chunk]
+        return outcomes
+
+    def stream(
+        self, structures: AsyncInputs, model: Models = DEFAULT_MODELS, *, ordered: bool = True
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield an explanation or a failure for each structure of an iterable or asynchronous iterable.
+
+        Memory is bounded, and order kept or not, as `Client.stream` says.
+        """
+        names = names_of(model)
+        if len(names) > 1:
+            return self._stream_together(structures, names)
+        return self._stream_one(_read_all(structures), names[0], ordered)
+
+    async def stream_each(
+        self, structures: AsyncInputs, models: Sequence[str]
+    ) -> AsyncGenerator[tuple[Outcome, ...], None]:
+        """Yield one outcome of each model for each structure, in order; models may share heads."""
+        source = _Tee(_read_all(structures), len(models))
+        streams = [self._stream_one(source.branch(k), name, True) for k, name in enumerate(models)]
+        try:
+            while True:
+                outcomes = await asyncio.gather(*(anext(answers, None) for answers in streams))
+                if None in outcomes:
+                    return
+                yield tuple(cast(list[Outcome], outcomes))
+        finally:
+            for answers in streams:
+                await answers.aclose()
+
+    async def models(self) -> list[ModelStatus]:
+        """Return every version of every model, those that could not be loaded too."""
+        response = await self._transport.list_models(self._timeout_seconds)
+        return [ModelStatus.from_proto(status) for status in response.models]
+
+    async def model(self, name: str) -> Card:
+        """Return the card of MODEL or MODEL@VERSION."""
+        return Card.from_proto(await self._transport.get_model(name, self._timeout_seconds))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _ask(self, structures: list[Structure], names: Sequence[str]) -> list[Outcome]:
+        if not structures:
+            return []
+        requests = [explain_request(name, structures) for name in names]
+        responses = await asyncio.gather(
+            *(self._transport.explain(request, self._timeout_seconds) for request in requests)
+        )
+        answers = [read_response(response, structures) for response in responses]
+        return [together(outcomes) for outcomes in zip(*answers, strict=True)]
+
+    def _stream_one(
+        self, items: AsyncIterator[Item], name: str, ordered: bool
+    ) -> AsyncGenerator[Outcome, None]:
+        selector = explanations_pb2.ModelSelector(name=name)
+        return stream(self._transport, items, selector, ordered, self._streaming, self._timeout_seconds)
+
+    async def _stream_together(
+        self, structures: AsyncInputs, names: Sequence[str]
+    ) -> AsyncGenerator[Outcome, None]:
+        answers = self.stream_each(structures, names)
+        try:
+            async for outcomes in answers:
+                yield together(outcomes)
+        finally:
+            await answers.aclose()
+
+
+class _Tee:
+    """One asynchronous iterator for several readers."""
+
+    def __init__(self, source: AsyncIterator[Item], readers: int) -> None:
+        self._source = source
+        self._ahead: list[deque[Item]] = [deque() for _ in range(readers)]
+        self._lock = asyncio.Lock()
+
+    async def branch(self, reader: int) -> AsyncIterator[Item]:
+        """Yield every item to one reader."""
+        ahead = self._ahead[reader]
+        while True:
+            async with self._lock:
+                if not ahead:
+                    item = await anext(self._source, None)
+                    if item is None:
+                        return
+                    for buffer in self._ahead:
+                        buffer.append(item)
+            yield ahead.popleft()
+
+
+async def _read_all(structures: AsyncInputs) -> AsyncIterator[Item]:
+    """Yield what `read_all` yields, from asynchronous iterables too."""
+    if not isinstance(structures, AsyncIterable):
+        for item in read_all(structures):
+            yield item
+        return
+    index = 0
+    async for value in structures:
+        for item in read_all([value], index):
+            yield item
+            index += 1

@@ -1,0 +1,137 @@
+"""Async transport: the same ways to an engine for programs with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+import grpc
+
+from atomlens.client.local import LocalTransport
+from atomlens.client.translation import translated
+from atomlens.client.transport import CHANNEL_OPTIONS, checked_address
+from atomlens.v1 import (
+    explanation_service_pb2,
+    explanation_service_pb2_grpc,
+    model_service_pb2,
+    model_service_pb2_grpc,
+)
+
+Request = explanation_service_pb2.ExplainStreamRequest
+Response = explanation_service_pb2.ExplainStreamResponse
+
+
+class AsyncTransport(Protocol):
+    """What an asynchronous client needs of whatever explains."""
+
+    async def explain(
+        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Explain a batch."""
+        ...
+
+    def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
+        """Open a stream; closing the iterator ends it."""
+        ...
+
+    async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+        """List all models."""
+        ...
+
+    async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+        """Return one model."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is held."""
+        ...
+
+
+class AsyncGrpcTransport:
+    """A channel of grpc.aio to a server."""
+
+    def __init__(self, address: str) -> None:
+        self.address = checked_address(address)
+        self._channel = grpc.aio.insecure_channel(self.address, CHANNEL_OPTIONS)
+        self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    async def explain(
+        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Explain a batch."""
+        with translated(self.address):
+            return await self._explanations.Explain(request, timeout=timeout_seconds)
+
+    async def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
+        """Open a stream."""
+        call = self._explanations.ExplainStream(requests)
+        try:
+            with translated(self.address):
+                async for response in call:
+                    yield response
+        finally:
+            call.cancel()
+
+    async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+        """List all models."""
+        with translated(self.address):
+            return await self._models.ListModels(
+                model_service_pb2.ListModelsRequest(), timeout=timeout_seconds
+            )
+
+    async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+        """Return one model."""
+        with translated(self.address):
+            return await self._models.GetModel(
+                model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
+            )
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+
+class AsyncLocalTransport:
+    """The engine in this process, computing in threads so that the event loop goes on."""
+
+    def __init__(self, models: Path | str | None = None, provider: str = "cpu") -> None:
+        self._transport = LocalTransport(models, provider)
+
+    async def explain(
+        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Explain a batch."""
+        return await asyncio.to_thread(self._transport.explain, request, timeout_seconds)
+
+    async def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
+        """Open a stream; a thread takes the requests and computes the answers."""
+        feed: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        answers = iter(self._transport.explain_stream(iter(feed.get, None)))
+        feeding = asyncio.create_task(_feed(requests, feed))
+        try:
+            while (response := await asyncio.to_thread(next, answers, None)) is not None:
+                yield response
+        finally:
+            feeding.cancel()
+            feed.put(None)
+
+    async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+        """List all models."""
+        return await asyncio.to_thread(self._transport.list_models, timeout_seconds)
+
+    async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+        """Return one model."""
+        return await asyncio.to_thread(self._transport.get_model, name, timeout_seconds)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+async def _feed(requests: AsyncIterator[Request], feed: queue.SimpleQueue[Request | None]) -> None:
+    async for request in requests:
+        feed.put(request)
+    feed.put(None)

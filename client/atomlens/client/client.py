@@ -1,0 +1,137 @@
+"""Client: asks a server, or the engine in this process, and returns explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import tee
+from pathlib import Path
+from types import TracebackType
+
+from atomlens.client.card import Card, ModelStatus
+from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.explanation import Explanation, Outcome
+from atomlens.client.failure import Failure
+from atomlens.client.inputs import Inputs, read_all, read_one
+from atomlens.client.local import LocalTransport
+from atomlens.client.requests import explain_request, read_response
+from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
+from atomlens.client.stream_settings import StreamSettings
+from atomlens.client.streaming import stream
+from atomlens.client.structure import Structure, StructureLike
+from atomlens.client.transport import DEFAULT_ADDRESS, GrpcTransport, Transport
+from atomlens.v1 import explanations_pb2
+
+REQUEST_ATOMS = 50_000  # of one request of `explain_many`: answers of many heads fit into a message too
+
+
+class Client:
+    """Explains structures with the models of one server.
+
+    A structure is `ase.Atoms`, a dict, (numbers, positions) or a `Structure`; files are named by path, as in
+    ``"file.xyz@0:10"``. ``timeout_seconds`` bounds a request, and the wait for the next answer of a stream.
+    Errors are `atomlens.client.errors`. Methods may be called from several threads.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_seconds: float | None = 60.0,
+        streaming: StreamSettings | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Prepare to ask the server at ``address``; nothing is sent before the first call."""
+        self._transport = transport or GrpcTransport(address)
+        self._timeout_seconds = timeout_seconds
+        self._streaming = streaming or StreamSettings()
+
+    @classmethod
+    def local(
+        cls,
+        models: Path | str | None = None,
+        provider: str = "cpu",
+        *,
+        streaming: StreamSettings | None = None,
+    ) -> Client:
+        """Return a client of the engine in this process (extra `server`) with a directory of models."""
+        return cls(timeout_seconds=None, streaming=streaming, transport=LocalTransport(models, provider))
+
+    def explain(self, structure: StructureLike | str | Path, model: Models = DEFAULT_MODELS) -> Explanation:
+        """Return what one or more models say about one structure; several must have no head in common."""
+        outcome = self._ask([read_one(structure)], names_of(model))[0]
+        if isinstance(outcome, Failure):
+            raise outcome.error
+        return outcome
+
+    def explain_many(self, structures: Inputs, model: Models = DEFAULT_MODELS) -> list[Outcome]:
+        """Return an explanation or a failure for each structure, in order; for lists that fit into memory."""
+        names = names_of(model)
+        outcomes: list[Outcome] = []
+        for chunk in chunks(read_all(structures), Chunker(REQUEST_ATOMS)):
+            sent = iter(self._ask([item for item in chunk if isinstance(item, Structure)], names))
+            outcomes += [item if isinstance(item, Failure) else next(sent) for item in chunk]
+        return outcomes
+
+    def stream(
+        self, structures: Inputs, model: Models = DEFAULT_MODELS, *, ordered: bool = True
+    ) -> Generator[Outcome, None, None]:
+        """Yield an explanation or a failure for each structure of an iterable of any length.
+
+        Memory is bounded: no more structures are taken than the window of `StreamSettings` holds. With
+        ``ordered=False`` one model's answers come as they are ready; those of several models always come in order.
+        Leaving the iteration ends the calls.
+        """
+        names = names_of(model)
+        if len(names) > 1:
+            return self._stream_together(structures, names)
+        return self._stream_one(read_all(structures), names[0], ordered)
+
+    def stream_each(
+        self, structures: Inputs, models: Sequence[str]
+    ) -> Generator[tuple[Outcome, ...], None, None]:
+        """Yield one outcome of each model for each structure, in order; models may share heads."""
+        branches = tee(read_all(structures), len(models))
+        streams = [self._stream_one(items, name, True) for items, name in zip(branches, models, strict=True)]
+        try:
+            yield from zip(*streams, strict=True)
+        finally:
+            for answers in streams:
+                answers.close()
+
+    def models(self) -> list[ModelStatus]:
+        """Return every version of every model, those that could not be loaded too."""
+        response = self._transport.list_models(self._timeout_seconds)
+        return [ModelStatus.from_proto(status) for status in response.models]
+
+    def model(self, name: str) -> Card:
+        """Return the card of MODEL or MODEL@VERSION."""
+        return Card.from_proto(self._transport.get_model(name, self._timeout_seconds))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, structures: list[Structure], names: Sequence[str]) -> list[Outcome]:
+        if not structures:
+            return []
+        answers = []
+        for name in names:
+            response = self._transport.explain(explain_request(name, structures), self._timeout_seconds)
+            answers.append(read_response(response, structures))
+        return [together(outcomes) for outcomes in zip(*answers, strict=True)]
+
+    def _stream_one(self, items: Iterator[Item], name: str, ordered: bool) -> Generator[Outcome, None, None]:
+        selector = explanations_pb2.ModelSelector(name=name)
+        return stream(self._transport, items, selector, ordered, self._streaming, self._timeout_seconds)
+
+    def _stream_together(self, structures: Inputs, names: Sequence[str]) -> Generator[Outcome, None, None]:
+        for outcomes in self.stream_each(structures, names):
+            yield together(outcomes)
