@@ -51,6 +51,14 @@ train: $(VENV)/.test  ## train the bundled models again (DATA=data/qm9.npz), two
 	$(TRAIN)/bpnn-qm9-energy $(BPNN) $(ENERGY)
 	$(TRAIN)/bpnn-qm9-dipole $(BPNN) $(DIPOLE)
 
+QM9 := --data 'QM9 without its fluorine molecules, B3LYP/6-31G(2df,p), 10.6084/m9.figshare.c.978904' \
+	--data-licence CC0-1.0 --licence MIT \
+	--citation 'Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014)'
+
+export: $(VENV)/.test  ## turn finished runs into the next versions of the bundled models
+	for checkpoint in $(wildcard $(RUNS)/*/best.pt); do \
+		$(BIN)/atomlens export $$checkpoint -o $(MODELS) $(QM9) || exit 1; done
+
 clean:  ## remove what the tasks installed
 	rm -rf $(VENV) $(PROTO_VENV) dist
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,15 @@ def model_settings(family: str, kind: str) -> ModelSettings:
         "bpnn": BPNNSettings(ELEMENTS, radial=8, angular=3, hidden=(16,)),
     }[family]
     offsets = REFERENCES if kind == "energy" else {}
-    return ModelSettings(family, network, HeadSettings("energy" if kind == "energy" else "charge", UNITS[kind], offsets))
+    return ModelSettings(
+        family, network, HeadSettings("energy" if kind == "energy" else "charge", UNITS[kind], offsets)
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Callable[[str, str], ModelSettings]:
+    """The settings of a tiny model by family and kind of head."""
+    return model_settings
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +101,7 @@ def toy_checkpoints(
             trainer = Trainer(model_settings(family, kind), training, data, tmp_path_factory.mktemp("run"))
             checkpoint = trainer.best.improved(trainer.model.state_dict(), 0, 1.0)
             name = f"toy-{family}-{'dipole' if kind == 'charge' else kind}"
-            found[name] = measure(dataclasses.replace(checkpoint), data, f"atomlens train g2 --run {name}")
+            found[name] = measure(checkpoint, data, f"atomlens train g2 --run {name}")
     return found
 
 

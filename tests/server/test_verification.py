@@ -55,7 +55,10 @@ def test_a_changed_graph_is_refused_by_its_digest(bundle: Path) -> None:
 def test_a_graph_that_disagrees_with_the_stored_network_shows_in_the_rows(bundle: Path) -> None:
     """Contributions that are off by 0.01 give rows that say 0.01."""
     cases = load_cases((bundle / CASES).read_bytes())
-    wrong = [dataclasses.replace(case, contributions={"energy": case.contributions["energy"] + 0.01}) for case in cases]
+    wrong = [
+        dataclasses.replace(case, contributions={"energy": case.contributions["energy"] + 0.01})
+        for case in cases
+    ]
     replace_cases(bundle, dump_cases(wrong))
     rows = verify_bundle(bundle)
     assert [row.largest_error for row in rows] == pytest.approx([0.01] * len(rows), abs=1e-4)
@@ -72,7 +75,9 @@ def test_a_bundle_without_cases_cannot_be_verified(bundle: Path) -> None:
 def test_cases_must_cover_the_heads_of_the_card(bundle: Path) -> None:
     """Cases of another head are refused."""
     cases = load_cases((bundle / CASES).read_bytes())
-    other = [dataclasses.replace(case, contributions={"charge": case.contributions["energy"]}) for case in cases]
+    other = [
+        dataclasses.replace(case, contributions={"charge": case.contributions["energy"]}) for case in cases
+    ]
     replace_cases(bundle, dump_cases(other))
     with pytest.raises(BundleError, match="must have the heads"):
         verify_bundle(bundle)

@@ -12,8 +12,8 @@ from typing import TypeAlias, cast
 from atomlens.client.async_streaming import stream
 from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
 from atomlens.client.card import Card, ModelStatus
-from atomlens.client.client import REQUEST_ATOMS
 from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.client import REQUEST_ATOMS
 from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Input, Inputs, read_all, read_one

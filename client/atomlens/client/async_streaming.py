@@ -9,7 +9,7 @@ from typing import TypeVar
 from atomlens.client.async_transport import AsyncTransport, Request, Response
 from atomlens.client.backoff import Backoff
 from atomlens.client.chunking import Chunker, Item
-from atomlens.client.errors import DeadlineExceeded, ServerUnavailable
+from atomlens.client.errors import DeadlineError, UnavailableError
 from atomlens.client.explanation import Outcome
 from atomlens.client.ledger import Entry, Ledger
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
@@ -104,7 +104,7 @@ class _Connection:
         timeout = None if feeding is not None else self._timeout_seconds
         done, _ = await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not done:
-            raise DeadlineExceeded(f"no answer came for {self._timeout_seconds} s")
+            raise DeadlineError(f"no answer came for {self._timeout_seconds} s")
         if self._reading is not None and self._reading.done():
             reading, self._reading = self._reading, None
             await self._settle(reading)
@@ -123,8 +123,8 @@ class _Connection:
         try:
             response = reading.result()
             if response is None:
-                raise ServerUnavailable("the server ended the stream")
-        except ServerUnavailable as error:
+                raise UnavailableError("the server ended the stream")
+        except UnavailableError as error:
             await self._reconnect(error)
             return
         self._model = pinned(self._model, response)
@@ -132,7 +132,7 @@ class _Connection:
             read_chunk(response.chunk, self._ledger)
             self._backoff.progress()
 
-    async def _reconnect(self, error: ServerUnavailable) -> None:
+    async def _reconnect(self, error: UnavailableError) -> None:
         pause = self._backoff.pause_seconds()
         if pause is None:
             raise error

@@ -31,7 +31,5 @@ class Backoff:
         self.failed += 1
         if self.failed >= self.settings.max_attempts:
             return None
-        longest = min(
-            self.settings.first_pause_seconds * 2 ** (self.failed - 1), self.settings.max_pause_seconds
-        )
-        return longest * random.uniform(0.5, 1.0)
+        doubled: float = self.settings.first_pause_seconds * 2 ** (self.failed - 1)
+        return min(doubled, self.settings.max_pause_seconds) * random.uniform(0.5, 1.0)

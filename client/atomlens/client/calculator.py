@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from atomlens.client.client import Client
-from atomlens.client.errors import MissingExtra
+from atomlens.client.errors import MissingExtraError
 from atomlens.client.explanation import Explanation
 from atomlens.client.selection import DEFAULT_MODELS, Models
 
 try:
     from ase.calculators.calculator import Calculator, all_changes
 except ModuleNotFoundError as missing:
-    raise MissingExtra("report", "the ASE calculator") from missing
+    raise MissingExtraError("report", "the ASE calculator") from missing
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 INFO = ("charge", "spin")
 
 
-class AtomLensCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
+class AtomLensCalculator(Calculator):
     """An ASE calculator of energy, energies, charges and dipole; the models know no forces.
 
     After a calculation `explanation` has all that the models said. A property that no model has is
     ``PropertyNotImplementedError``, as everywhere in ASE.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "energies", "charges", "dipole"]
+    implemented_properties = ["energy", "energies", "charges", "dipole"]  # noqa: RUF012
 
     def __init__(self, client: Client, model: Models = DEFAULT_MODELS, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
         self.client = client
         self.model = model
         self.explanation: Explanation | None = None
@@ -46,9 +46,10 @@ class AtomLensCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
         system_changes: Sequence[str] = all_changes,
     ) -> None:
         """Ask the models and keep what they say."""
-        super().calculate(atoms, properties, system_changes)
-        self._info = _info(self.atoms)
-        self.explanation = self.client.explain(self.atoms, self.model)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        structure = cast("Atoms", self.atoms)
+        self._info = _info(structure)
+        self.explanation = self.client.explain(structure, self.model)
         values = {name: getattr(self.explanation, name) for name in self.implemented_properties}
         self.results = {
             name: np.array(value) if isinstance(value, np.ndarray) else value
@@ -58,7 +59,7 @@ class AtomLensCalculator(Calculator):  # type: ignore[misc]  # ASE has no types
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """Return what changed since the last calculation, total charge and multiplicity included."""
-        changes: list[str] = super().check_state(atoms, tol=tol)
+        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[no-untyped-call]
         return changes + [name for name in INFO if self._info.get(name) != _info(atoms).get(name)]
 
 

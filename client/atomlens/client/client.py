@@ -78,8 +78,8 @@ class Client:
         """Yield an explanation or a failure for each structure of an iterable of any length.
 
         Memory is bounded: no more structures are taken than the window of `StreamSettings` holds. With
-        ``ordered=False`` one model's answers come as they are ready; those of several models always come in order.
-        Leaving the iteration ends the calls.
+        ``ordered=False`` one model's answers come as they are ready; those of several models always
+        come in order. Leaving the iteration ends the calls.
         """
         names = names_of(model)
         if len(names) > 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from atomlens.client.errors import MissingExtra
+from atomlens.client.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas
@@ -56,21 +56,21 @@ def models(explanation: Explanation) -> list[dict[str, Any]]:
 def to_ase(explanation: Explanation) -> Atoms:
     """Return atoms whose calculator has the results that ASE has names for.
 
-    Parts such as ``energies_model`` are arrays; id, units, warnings, models, versions and digests are in ``info``.
+    Parts such as ``energies_model`` are arrays; id, units, warnings and models are in ``info``.
     """
     try:
         from ase import Atoms
         from ase.calculators.singlepoint import SinglePointCalculator
     except ImportError as error:
-        raise MissingExtra("report", "`to_ase()`") from error
+        raise MissingExtraError("report", "`to_ase()`") from error
     atoms = Atoms(explanation.numbers, explanation.positions, cell=explanation.cell, pbc=explanation.pbc)
     results = {name: getattr(explanation, name) for name in ("energy", "energies", "charges", "dipole")}
-    atoms.calc = SinglePointCalculator(
+    atoms.calc = SinglePointCalculator(  # type: ignore[no-untyped-call]
         atoms, **{name: value for name, value in results.items() if value is not None}
     )
     for name, values in explanation.columns().items():
         if name not in results:
-            atoms.set_array(name, np.array(values))
+            atoms.set_array(name, np.array(values))  # type: ignore[no-untyped-call]
     atoms.info.update(_info(explanation))
     return atoms
 
@@ -100,7 +100,7 @@ def to_pandas(explanation: Explanation) -> pandas.DataFrame:
     try:
         import pandas
     except ImportError as error:
-        raise MissingExtra("report", "`to_pandas()`") from error
+        raise MissingExtraError("report", "`to_pandas()`") from error
     table = pandas.DataFrame({"element": explanation.symbols, "number": explanation.numbers})
     for axis, values in zip("xyz", explanation.positions.T, strict=True):
         table[axis] = values

@@ -3,16 +3,16 @@
 ::
 
     AtomLensError
-    ├── InvalidInput (ValueError)         the caller: change the structure or the argument
-    │   └── UnreadableFile                the caller: mend the file
-    ├── UnknownModel (LookupError)        the caller: ask for a model that is served
-    ├── ModelUnusable                     who keeps the repository: the model failed or has another digest
-    ├── Overloaded                        the caller: send less, or later
-    ├── ServerUnavailable (ConnectionError)   who runs the server: start it or make it reachable
-    ├── DeadlineExceeded (TimeoutError)   the caller: allow more time
-    ├── Cancelled                         nobody: the call was cancelled
-    ├── MissingExtra (ImportError)        who installed AtomLens: install the extra that it names
-    └── InternalError                     who develops AtomLens: this should not happen
+    ├── InputError (ValueError)             the caller: change the structure or the argument
+    │   └── UnreadableFileError             the caller: mend the file
+    ├── UnknownModelError (LookupError)     the caller: ask for a model that is served
+    ├── UnusableModelError                  who keeps the models: one failed, or has another digest
+    ├── OverloadedError                     the caller: send less, or later
+    ├── UnavailableError (ConnectionError)  who runs the server: start it or make it reachable
+    ├── DeadlineError (TimeoutError)        the caller: allow more time
+    ├── CancelledError                      nobody: the call was cancelled
+    ├── MissingExtraError (ImportError)     who installed AtomLens: install the extra that it names
+    └── InternalError                       who develops AtomLens: this should not happen
 """
 
 from __future__ import annotations
@@ -31,39 +31,39 @@ class AtomLensError(Exception):
         return self.message
 
 
-class InvalidInput(AtomLensError, ValueError):
+class InputError(AtomLensError, ValueError):
     """A structure or an argument that cannot be explained."""
 
 
-class UnreadableFile(InvalidInput):
+class UnreadableFileError(InputError):
     """A file, or a frame of one, that holds no structure one can read."""
 
 
-class UnknownModel(AtomLensError, LookupError):
+class UnknownModelError(AtomLensError, LookupError):
     """A model or version that is not served."""
 
 
-class ModelUnusable(AtomLensError):
+class UnusableModelError(AtomLensError):
     """A model that is there and could not be loaded, or has another digest than the one asked for."""
 
 
-class Overloaded(AtomLensError):
+class OverloadedError(AtomLensError):
     """The server has too much to do, or a message is too large for it."""
 
 
-class ServerUnavailable(AtomLensError, ConnectionError):
+class UnavailableError(AtomLensError, ConnectionError):
     """No server answers at the address, or it is leaving."""
 
 
-class DeadlineExceeded(AtomLensError, TimeoutError):
+class DeadlineError(AtomLensError, TimeoutError):
     """The answer took longer than was allowed."""
 
 
-class Cancelled(AtomLensError):
+class CancelledError(AtomLensError):
     """The call was cancelled."""
 
 
-class MissingExtra(AtomLensError, ImportError):
+class MissingExtraError(AtomLensError, ImportError):
     """A part of AtomLens that is not installed."""
 
     def __init__(self, extra: str, purpose: str) -> None:

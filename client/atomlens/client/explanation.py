@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.client.errors import InvalidInput
+from atomlens.client.errors import InputError
 from atomlens.client.failure import Failure
 from atomlens.client.head import Head
 from atomlens.client.structure import Floats, Structure
@@ -84,55 +84,55 @@ class Explanation:
     def energy(self) -> float | None:
         """Energy, the sum of `energies`, in eV unless converted."""
         head = self.heads.get("energy")
-        return head and head.value
+        return None if head is None else head.value
 
     @property
     def energies(self) -> Floats | None:
         """Energy of each atom, `energies_model` + `energies_offset`: (atoms,)."""
         head = self.heads.get("energy")
-        return head and head.contributions
+        return None if head is None else head.contributions
 
     @property
     def energies_model(self) -> Floats | None:
         """What the network says of each atom: (atoms,)."""
         head = self.heads.get("energy")
-        return head and head.model
+        return None if head is None else head.model
 
     @property
     def energies_offset(self) -> Floats | None:
         """The part of each atom's energy that depends on its element alone: (atoms,)."""
         head = self.heads.get("energy")
-        return head and head.offset
+        return None if head is None else head.offset
 
     @property
     def charges_raw(self) -> Floats | None:
         """Charge of each atom before neutrality, in e: (atoms,)."""
         head = self.heads.get("charge")
-        return head and head.raw
+        return None if head is None else head.raw
 
     @property
     def charges(self) -> Floats | None:
         """Charge of each atom in e, which sum to the total charge: (atoms,)."""
         head = self.heads.get("charge")
-        return head and head.contributions
+        return None if head is None else head.contributions
 
     @property
     def dipole(self) -> Floats | None:
         """Dipole about `dipole_origin` in e·Å: (3,)."""
         head = self.heads.get("charge")
-        return head and head.vector
+        return None if head is None else head.vector
 
     @property
     def dipole_magnitude(self) -> float | None:
         """Length of the dipole in e·Å."""
         head = self.heads.get("charge")
-        return head and head.value
+        return None if head is None else head.value
 
     @property
     def dipole_origin(self) -> Floats | None:
         """Centre of mass in Å: (3,)."""
         head = self.heads.get("charge")
-        return head and head.origin
+        return None if head is None else head.origin
 
     @property
     def properties(self) -> dict[str, float]:
@@ -197,7 +197,8 @@ class Explanation:
 
     def __repr__(self) -> str:
         properties = ", ".join(f"{name}={value:.6g}" for name, value in self.properties.items())
-        return f"<Explanation {self.id or self.structure.formula}: {properties} by {', '.join(map(str, self.models))}>"
+        models = ", ".join(map(str, self.models))
+        return f"<Explanation {self.id or self.structure.formula}: {properties} by {models}>"
 
     def _repr_html_(self) -> str:
         from atomlens.client.table import html_table
@@ -211,13 +212,13 @@ Outcome: TypeAlias = Explanation | Failure
 def combine(explanations: Sequence[Explanation]) -> Explanation:
     """Return one explanation of one structure from those of several models.
 
-    Raises `InvalidInput` when two of them share a head.
+    Raises `InputError` when two of them share a head.
     """
     heads: dict[str, Head] = {}
     for explanation in explanations:
         for shared in heads.keys() & explanation.heads.keys():
             names = " and ".join(str(model) for other in explanations for model in other.models)
-            raise InvalidInput(
+            raise InputError(
                 f"`model` must name models without a head in common, got {names} with `{shared}`"
             )
         heads |= explanation.heads

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from atomlens.client import xyz
-from atomlens.client.errors import AtomLensError, MissingExtra, UnreadableFile
+from atomlens.client.errors import AtomLensError, InputError, MissingExtraError, UnreadableFileError
 from atomlens.client.failure import Failure
 from atomlens.client.structure import Structure
 
@@ -45,7 +45,7 @@ class Source:
             first = bounds[0]
             return cls(match["path"], slice(first, None if first == -1 else (first or 0) + 1))
         if len(bounds) == 3 and bounds[2] == 0:
-            raise UnreadableFile(f"the step of `{text}` must not be 0", reason="NO_SUCH_PART", field=text)
+            raise UnreadableFileError("the step of a part must not be 0", reason="NO_SUCH_PART", field=text)
         return cls(match["path"], slice(*bounds))
 
     @property
@@ -60,14 +60,15 @@ def read(source: str | Path, format: str | None = None) -> Iterator[Structure | 
     """Yield every structure of a file or of a part of it, with the id ``FILE@FRAME``.
 
     A frame that cannot be read is a `Failure`, and so is the file when no further frame can be found in it.
-    Raises `MissingExtra` without ASE.
+    Raises `MissingExtraError` without ASE.
     """
     try:
         import ase.io  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("report", "reading files") from error
+        raise MissingExtraError("report", "reading files") from error
     text = str(source)
     try:
+        format = format and _known(format)
         wanted = Source.parse(text)
         with ExitStack() as opened:
             path = _standard_input(format, opened) if wanted.path == STANDARD_INPUT else wanted.path
@@ -83,7 +84,7 @@ def _chosen(wanted: Source, path: str | Iterable[str], format: str | None) -> It
         found = True
         yield _structure(f"{wanted.path}@{index}", frame)
     if not found:
-        raise UnreadableFile(
+        raise UnreadableFileError(
             "there is no structure in this file or part", reason="NO_SUCH_PART", field=wanted.path
         )
 
@@ -120,9 +121,9 @@ def _frames(name: str, path: str | Iterable[str], format: str | None) -> Iterato
     except AtomLensError:
         raise
     except FileNotFoundError as error:
-        raise UnreadableFile("there is no such file", reason="NO_SUCH_FILE", field=name) from error
+        raise UnreadableFileError("there is no such file", reason="NO_SUCH_FILE", field=name) from error
     except Exception as error:  # ASE's readers raise whatever their parsers do
-        raise UnreadableFile(_words(error), reason="UNREADABLE", field=name) from error
+        raise UnreadableFileError(_words(error), reason="UNREADABLE", field=name) from error
 
 
 def _foreign(path: str, format: str | None) -> Iterator[Frame]:
@@ -136,12 +137,27 @@ def _format(path: str) -> str:
     from ase.io.formats import UnknownFileTypeError, filetype
 
     if Path(path).is_dir():
-        raise UnreadableFile("this is a directory", reason="UNREADABLE", field=path)
+        raise UnreadableFileError("this is a directory", reason="UNREADABLE", field=path)
     try:
         return str(filetype(path))
     except UnknownFileTypeError as error:
-        message = str(error) if str(error).startswith("Empty") else "ASE knows no such format"
-        raise UnreadableFile(message, reason="UNREADABLE", field=path) from error
+        message = (
+            str(error)
+            if str(error).startswith("Empty")
+            else "ASE does not tell its format, name it with `--format-in` or `format`"
+        )
+        raise UnreadableFileError(message, reason="UNREADABLE", field=path) from error
+
+
+def _known(format: str) -> str:
+    """Return ASE's name of a format, which may be given by the suffix that its files have."""
+    from ase.io.formats import extension2format, ioformats
+
+    if format in ioformats:
+        return format
+    if format in extension2format:
+        return str(extension2format[format].name)
+    raise InputError(f"`format` must be a name that ASE has for one, got {format!r}", field="format")
 
 
 def _open(path: str) -> IO[str]:
@@ -157,7 +173,8 @@ def _standard_input(format: str | None, opened: ExitStack) -> str | Iterable[str
     lines = chain([first], sys.stdin)
     if format in XYZ_FORMATS or (format is None and first.strip().isdigit()):
         return lines
-    copy = opened.enter_context(tempfile.NamedTemporaryFile("w+", prefix="atomlens-", encoding="utf-8"))
+    spool = tempfile.NamedTemporaryFile("w+", prefix="atomlens-", encoding="utf-8")  # noqa: SIM115
+    copy = opened.enter_context(spool)
     copy.writelines(lines)
     copy.flush()
     return copy.name

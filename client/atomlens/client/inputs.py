@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from atomlens.client import files
 from atomlens.client.chunking import Item
-from atomlens.client.errors import AtomLensError, InvalidInput
+from atomlens.client.errors import AtomLensError, InputError
 from atomlens.client.failure import Failure
 from atomlens.client.structure import Structure, StructureLike
 from atomlens.client.wire import check_size
@@ -19,7 +19,7 @@ Inputs: TypeAlias = "Iterable[Input] | str | Path"
 
 
 def read_one(value: StructureLike | str | Path) -> Structure:
-    """Return the one structure that a value or a file is; raises `InvalidInput`."""
+    """Return the one structure that a value or a file is; raises `InputError`."""
     if not isinstance(value, (str, Path)):
         structure = Structure.of(value)
         check_size(structure)
@@ -27,7 +27,7 @@ def read_one(value: StructureLike | str | Path) -> Structure:
     items = list(islice(files.read(value), 2))
     if len(items) != 1:
         found = "several structures" if items else "no structure"
-        raise InvalidInput(
+        raise InputError(
             f"{value} holds {found}: name one as {value}@0 or use `explain_many`", field="structure"
         )
     if isinstance(items[0], Failure):
@@ -43,7 +43,7 @@ def read_all(values: Inputs, index: int = 0) -> Iterator[Item]:
     if isinstance(values, (str, Path)):
         values = [values]
     elif isinstance(values, Mapping) or hasattr(values, "get_atomic_numbers"):
-        raise InvalidInput(
+        raise InputError(
             "`structures` must be an iterable of structures, got one structure", field="structures"
         )
     for value in values:

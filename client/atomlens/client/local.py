@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atomlens.client.errors import InternalError, MissingExtra, ModelUnusable
+from atomlens.client.errors import InternalError, MissingExtraError, UnusableModelError
 from atomlens.client.translation import from_status
 from atomlens.client.transport import Answers
 from atomlens.v1 import explanation_service_pb2, model_service_pb2
@@ -16,30 +16,32 @@ class LocalTransport:
     """Answers what a server would answer, without a connection and without deadlines."""
 
     def __init__(self, models: Path | str | None = None, provider: str = "cpu") -> None:
-        with _engine_errors():
+        with engine_errors():
             from atomlens.server.local import LocalService
 
             self._service = LocalService(None if models is None else Path(models), provider)
 
     def explain(
-        self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
+        self,
+        request: explanation_service_pb2.ExplainRequest,
+        timeout_seconds: float | None,  # noqa: ARG002
     ) -> explanation_service_pb2.ExplainResponse:
         """Explain a batch."""
-        with _engine_errors():
+        with engine_errors():
             return self._service.explain(request)
 
     def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
         """Open a stream that computes its answers when they are asked for."""
         return _LocalAnswers(self._service.explain_stream(requests))
 
-    def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
+    def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:  # noqa: ARG002
         """List all models."""
-        with _engine_errors():
+        with engine_errors():
             return self._service.list_models(model_service_pb2.ListModelsRequest())
 
-    def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
+    def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:  # noqa: ARG002
         """Return one model."""
-        with _engine_errors():
+        with engine_errors():
             return self._service.get_model(model_service_pb2.GetModelRequest(name=name))
 
     def close(self) -> None:
@@ -54,7 +56,7 @@ class _LocalAnswers:
         self._cancelled = False
 
     def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
-        with _engine_errors():
+        with engine_errors():
             for answer in self._answers:
                 if self._cancelled:
                     return
@@ -65,7 +67,7 @@ class _LocalAnswers:
 
 
 @contextmanager
-def _engine_errors() -> Iterator[None]:
+def engine_errors() -> Iterator[None]:
     """Raise the engine's errors as the client's."""
     try:
         from atomlens.server.errors import BundleError, ServerError
@@ -77,12 +79,12 @@ def _engine_errors() -> Iterator[None]:
     except ServerError as error:
         raise from_status(error.to_status()) from error
     except (BundleError, ProviderError) as error:
-        raise ModelUnusable(str(error)) from error
+        raise UnusableModelError(str(error)) from error
     except ModuleNotFoundError as error:
         raise _missing(error) from error
 
 
-def _missing(error: ModuleNotFoundError) -> MissingExtra | InternalError:
+def _missing(error: ModuleNotFoundError) -> MissingExtraError | InternalError:
     if (error.name or "").split(".")[0] in (
         "atomlens",
         "onnxruntime",
@@ -90,5 +92,5 @@ def _missing(error: ModuleNotFoundError) -> MissingExtra | InternalError:
         "grpc_health",
         "grpc_reflection",
     ):
-        return MissingExtra("server", "the engine in this process")
+        return MissingExtraError("server", "the engine in this process")
     return InternalError(f"the engine cannot be loaded: {error}")

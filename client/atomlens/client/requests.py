@@ -51,7 +51,7 @@ def read_chunk(chunk: explanation_service_pb2.ExplanationChunk, ledger: Ledger) 
 def pinned(
     model: explanations_pb2.ModelSelector, response: explanation_service_pb2.ExplainStreamResponse
 ) -> explanations_pb2.ModelSelector:
-    """Return the selector of the version that a stream was opened with, which it keeps when it begins again."""
+    """Return the selector of the version that a stream was opened with, for when it begins again."""
     if not response.HasField("opened"):
         return model
     opened = response.opened

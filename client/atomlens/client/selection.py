@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from atomlens.client.errors import InvalidInput
+from atomlens.client.errors import InputError
 from atomlens.client.explanation import Explanation, Outcome, combine
 from atomlens.client.failure import Failure
 
@@ -14,10 +14,10 @@ DEFAULT_MODELS = ("schnet-qm9-energy", "schnet-qm9-dipole")
 
 
 def names_of(models: Models) -> tuple[str, ...]:
-    """Return the names of the models to ask; raises `InvalidInput` for none or one twice."""
+    """Return the names of the models to ask; raises `InputError` for none or one twice."""
     names = (models,) if isinstance(models, str) else tuple(models)
     if not names or len(set(names)) < len(names):
-        raise InvalidInput(f"`model` must name one or more different models, got {models!r}", field="model")
+        raise InputError(f"`model` must name one or more different models, got {models!r}", field="model")
     return names
 
 

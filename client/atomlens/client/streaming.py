@@ -1,16 +1,16 @@
-"""Streaming: any number of structures through one bidirectional call, taken up again when the server goes away."""
+"""Streaming: any number of structures through one call, taken up again when the server goes away."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Final
 
 from atomlens.client.backoff import Backoff
 from atomlens.client.chunking import Chunker, Item, chunks
-from atomlens.client.errors import AtomLensError, DeadlineExceeded, ServerUnavailable
+from atomlens.client.errors import AtomLensError, DeadlineError, UnavailableError
 from atomlens.client.explanation import Outcome
 from atomlens.client.ledger import Entry, Ledger
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
@@ -31,7 +31,7 @@ def stream(
     ordered: bool,
     settings: StreamSettings,
     timeout_seconds: float | None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Yield the outcome of every item; items are taken in the caller's thread, no further than the window."""
     ledger = Ledger(settings.window_atoms, ordered)
     connection = Connection(transport, ledger, model, settings, timeout_seconds)
@@ -92,7 +92,7 @@ class Connection:
         try:
             for response in self._call.take(wait, self._timeout_seconds):
                 self._settle(response)
-        except ServerUnavailable as error:
+        except UnavailableError as error:
             self._reconnect(error)
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Connection:
             read_chunk(response.chunk, self._ledger)
             self._backoff.progress()
 
-    def _reconnect(self, error: ServerUnavailable) -> None:
+    def _reconnect(self, error: UnavailableError) -> None:
         pause = self._backoff.pause_seconds()
         if pause is None:
             raise error
@@ -138,7 +138,7 @@ class _Call:
                 answer = self._answers.get(wait, timeout_seconds)
             except queue.Empty as error:
                 if wait:
-                    raise DeadlineExceeded(f"no answer came for {timeout_seconds} s") from error
+                    raise DeadlineError(f"no answer came for {timeout_seconds} s") from error
                 return
             if isinstance(answer, BaseException):
                 raise answer
@@ -156,7 +156,7 @@ class _Call:
         try:
             for response in self._call:
                 self._answers.put(response)
-            self._answers.put(ServerUnavailable("the server ended the stream"))
+            self._answers.put(UnavailableError("the server ended the stream"))
         except BaseException as error:  # raised again in the thread that waits for answers
             self._answers.put(error)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from atomlens.client.elements import NUMBERS, SYMBOLS, formula
-from atomlens.client.errors import InvalidInput
+from atomlens.client.errors import InputError
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,7 +24,7 @@ StructureLike: TypeAlias = "Structure | Atoms | Mapping[str, Any] | tuple[Any, A
 class Structure:
     """Atoms, where they are, and what repeats; arrays of the right shapes and lengths, whatever they hold.
 
-    Raises `InvalidInput` when made from values of other shapes.
+    Raises `InputError` when made from values of other shapes.
     """
 
     numbers: npt.NDArray[np.uint8]  # (atoms,) atomic numbers
@@ -43,8 +43,8 @@ class Structure:
         if positions.ndim != 2 or positions.shape[1] != 3:
             raise _wrong_shape("positions", "(atoms, 3)", positions.shape)
         if len(positions) != len(numbers):
-            raise InvalidInput(
-                f"`positions` must have one row for each of the {len(numbers)} `numbers`, got {len(positions)}",
+            raise InputError(
+                f"`positions` must have a row for each of {len(numbers)} `numbers`, got {len(positions)}",
                 reason="WRONG_SHAPE",
                 field="positions",
             )
@@ -70,7 +70,7 @@ class Structure:
             return cls(value[0], value[1])
         if hasattr(value, "get_atomic_numbers"):
             return cls._of_atoms(value)
-        raise InvalidInput(
+        raise InputError(
             "`structure` must be ase.Atoms, a dict, a path or (numbers, positions), "
             f"got {type(value).__name__}",
             reason="WRONG_TYPE",
@@ -81,7 +81,7 @@ class Structure:
     def _of_mapping(cls, value: Mapping[str, Any]) -> Structure:
         unknown = sorted(set(value) - set(KEYS))
         if unknown:
-            raise InvalidInput(
+            raise InputError(
                 f"a structure has no `{unknown[0]}`, it has {', '.join(KEYS)}", reason="WRONG_TYPE"
             )
         fields = dict(value)
@@ -89,9 +89,7 @@ class Structure:
             fields["numbers"] = _numbers_of(fields.pop("symbols"))
         missing = {"numbers", "positions"} - set(fields)
         if missing:
-            raise InvalidInput(
-                f"a structure needs `{min(missing)}`", reason="WRONG_SHAPE", field=min(missing)
-            )
+            raise InputError(f"a structure needs `{min(missing)}`", reason="WRONG_SHAPE", field=min(missing))
         return cls(**fields)
 
     @classmethod
@@ -134,7 +132,7 @@ def _numbers_of(symbols: Any) -> list[int]:
         return [NUMBERS[symbol] for symbol in symbols]
     except KeyError as error:
         message = f"`symbols` must be symbols of elements, got {error.args[0]!r}"
-        raise InvalidInput(message, reason="UNKNOWN_ELEMENT", field="symbols") from error
+        raise InputError(message, reason="UNKNOWN_ELEMENT", field="symbols") from error
 
 
 def _numbers(value: Any) -> npt.NDArray[np.uint8]:
@@ -142,13 +140,13 @@ def _numbers(value: Any) -> npt.NDArray[np.uint8]:
     if numbers.ndim != 1:
         raise _wrong_shape("numbers", "(atoms,)", numbers.shape)
     if numbers.dtype.kind not in "iu" and numbers.size:
-        raise InvalidInput(
+        raise InputError(
             f"`numbers` must be integers, got {numbers.dtype}", reason="WRONG_TYPE", field="numbers"
         )
     outside = numbers[(numbers < 1) | (numbers >= len(SYMBOLS))]
     if outside.size:
         message = f"`numbers` must be atomic numbers from 1 to {len(SYMBOLS) - 1}, got {outside[0]}"
-        raise InvalidInput(message, reason="UNKNOWN_ELEMENT", field="numbers")
+        raise InputError(message, reason="UNKNOWN_ELEMENT", field="numbers")
     return numbers.astype(np.uint8)
 
 
@@ -178,7 +176,7 @@ def _number(name: str, value: Any) -> float:
 def _whole(name: str, value: Any) -> int:
     number = _number(name, value)
     if not number.is_integer() or not 0 <= number < 2**31:
-        raise InvalidInput(
+        raise InputError(
             f"`{name}` must be a multiplicity or 0, got {value}", reason="WRONG_TYPE", field=name
         )
     return int(number)
@@ -187,7 +185,7 @@ def _whole(name: str, value: Any) -> int:
 def _floats(name: str, value: Any) -> Floats:
     array = _array(name, value)
     if array.dtype.kind not in "iuf" and array.size:
-        raise InvalidInput(f"`{name}` must be numbers, got {array.dtype}", reason="WRONG_TYPE", field=name)
+        raise InputError(f"`{name}` must be numbers, got {array.dtype}", reason="WRONG_TYPE", field=name)
     return array.astype(np.float64)
 
 
@@ -196,8 +194,8 @@ def _array(name: str, value: Any) -> npt.NDArray[Any]:
         return np.asarray(value)
     except ValueError as error:
         message = f"`{name}` must be rows of one length"
-        raise InvalidInput(message, reason="WRONG_SHAPE", field=name) from error
+        raise InputError(message, reason="WRONG_SHAPE", field=name) from error
 
 
-def _wrong_shape(name: str, rule: str, shape: tuple[int, ...]) -> InvalidInput:
-    return InvalidInput(f"`{name}` must be {rule}, got {shape}", reason="WRONG_SHAPE", field=name)
+def _wrong_shape(name: str, rule: str, shape: tuple[int, ...]) -> InputError:
+    return InputError(f"`{name}` must be {rule}, got {shape}", reason="WRONG_SHAPE", field=name)

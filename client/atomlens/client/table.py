@@ -113,7 +113,7 @@ def _properties(explanation: Explanation) -> list[str]:
 def number(value: float, unit: str) -> str:
     """Return a value with the digits that its unit deserves."""
     digits = {"meV": 1, "kcal/mol": 2, "kJ/mol": 2, "Ha": 6}.get(unit, 4)
-    return f"{value:.{digits}f}"
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 makes zeros positive
 
 
 def _escaped(value: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from atomlens.client.aio import AsyncClient
 from atomlens.client.client import Client
-from atomlens.client.errors import MissingExtra
+from atomlens.client.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from atomlens.server.settings import ServerSettings
@@ -47,7 +47,7 @@ def serve(**settings: Any) -> Iterator[RunningServer]:
     try:
         from atomlens.server.settings import ServerSettings
     except ModuleNotFoundError as error:
-        raise MissingExtra("server", "`atomlens.client.testing`") from error
+        raise MissingExtraError("server", "`atomlens.client.testing`") from error
     thread = _ServerThread(ServerSettings(**{"address": "127.0.0.1:0", **settings}))
     thread.start()
     try:

@@ -12,27 +12,27 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from atomlens.client.errors import (
     AtomLensError,
-    Cancelled,
-    DeadlineExceeded,
+    CancelledError,
+    DeadlineError,
+    InputError,
     InternalError,
-    InvalidInput,
-    ModelUnusable,
-    Overloaded,
-    ServerUnavailable,
-    UnknownModel,
+    OverloadedError,
+    UnavailableError,
+    UnknownModelError,
+    UnusableModelError,
 )
 
 DETAILS_KEY = "grpc-status-details-bin"
 STRUCTURE_INDEX = re.compile(r"structures\[\d+\]\.?")
 ERRORS: dict[int, type[AtomLensError]] = {
-    code_pb2.INVALID_ARGUMENT: InvalidInput,
-    code_pb2.OUT_OF_RANGE: InvalidInput,
-    code_pb2.NOT_FOUND: UnknownModel,
-    code_pb2.FAILED_PRECONDITION: ModelUnusable,
-    code_pb2.RESOURCE_EXHAUSTED: Overloaded,
-    code_pb2.UNAVAILABLE: ServerUnavailable,
-    code_pb2.DEADLINE_EXCEEDED: DeadlineExceeded,
-    code_pb2.CANCELLED: Cancelled,
+    code_pb2.INVALID_ARGUMENT: InputError,
+    code_pb2.OUT_OF_RANGE: InputError,
+    code_pb2.NOT_FOUND: UnknownModelError,
+    code_pb2.FAILED_PRECONDITION: UnusableModelError,
+    code_pb2.RESOURCE_EXHAUSTED: OverloadedError,
+    code_pb2.UNAVAILABLE: UnavailableError,
+    code_pb2.DEADLINE_EXCEEDED: DeadlineError,
+    code_pb2.CANCELLED: CancelledError,
 }
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 
-from atomlens.client.errors import InvalidInput
+from atomlens.client.errors import InputError
 from atomlens.client.translation import translated
 from atomlens.client.wire import MAX_MESSAGE_BYTES
 from atomlens.v1 import (
@@ -125,9 +125,7 @@ class GrpcTransport:
 class _GrpcAnswers:
     """A streaming call whose errors are the client's."""
 
-    def __init__(
-        self, call: grpc.CallIterator[explanation_service_pb2.ExplainStreamResponse], address: str
-    ) -> None:
+    def __init__(self, call: Any, address: str) -> None:
         self._call = call
         self._address = address
 
@@ -140,7 +138,7 @@ class _GrpcAnswers:
 
 
 def checked_address(address: str) -> str:
-    """Return an address that gRPC understands; raises `InvalidInput` for one with a scheme of the web."""
+    """Return an address that gRPC understands; raises `InputError` for one with a scheme of the web."""
     if not address or address.startswith(("http://", "https://")):
-        raise InvalidInput(f"`address` must be HOST:PORT, got {address!r}", field="address")
+        raise InputError(f"`address` must be HOST:PORT, got {address!r}", field="address")
     return address

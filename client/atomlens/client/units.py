@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from atomlens.client.errors import InvalidInput
+from atomlens.client.errors import InputError
 from atomlens.client.head import Head
 from atomlens.client.structure import Floats
 
@@ -21,7 +21,7 @@ ENERGY_UNITS = {
 def in_energy_unit(head: Head, unit: str) -> Head:
     """Return the head with its energies in ``unit``; a head without energies as it is."""
     if unit not in ENERGY_UNITS:
-        raise InvalidInput(f"`unit` must be one of {', '.join(ENERGY_UNITS)}, got {unit!r}", field="unit")
+        raise InputError(f"`unit` must be one of {', '.join(ENERGY_UNITS)}, got {unit!r}", field="unit")
     if head.property_unit in ENERGY_UNITS:
         factor = ENERGY_UNITS[unit] / ENERGY_UNITS[head.property_unit]
         head = replace(head, value=head.value * factor, property_unit=unit)

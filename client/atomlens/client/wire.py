@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.client.errors import InternalError, InvalidInput
+from atomlens.client.errors import InputError, InternalError
 from atomlens.client.explanation import Explanation, ModelReference, Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.head import Head
@@ -28,10 +28,10 @@ AGGREGATIONS = {
 
 
 def check_size(structure: Structure) -> None:
-    """Raise `InvalidInput` for a structure that no message can hold."""
+    """Raise `InputError` for a structure that no message can hold."""
     largest = (MAX_MESSAGE_BYTES - MARGIN_BYTES) // ATOM_BYTES
     if len(structure) > largest:
-        raise InvalidInput(
+        raise InputError(
             f"a structure must have at most {largest} atoms to fit into a message, got {len(structure)}",
             reason="MESSAGE_TOO_LARGE",
             field="positions",
@@ -104,7 +104,7 @@ class _HeadReader:
 
     def __init__(self, message: explanations_pb2.HeadExplanation, structures: int, atoms: int) -> None:
         self.name = message.head
-        self.fixed: dict[str, str] = {
+        self.fixed: dict[str, Any] = {
             "name": message.head,
             "aggregation": AGGREGATIONS.get(message.aggregation, "unknown"),
             "unit": message.unit,

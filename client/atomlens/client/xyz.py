@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from atomlens.client.errors import UnreadableFile
+from atomlens.client.errors import UnreadableFileError
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -17,13 +17,13 @@ VECTOR = "VEC"  # lines after the atoms with lattice vectors, in an older dialec
 def frames(lines: Iterable[str]) -> Iterator[Callable[[], Atoms]]:
     """Yield each frame as a function that parses it.
 
-    Raises `UnreadableFile` at a line that should be a number of atoms, as nothing after it can be trusted.
+    Raises `UnreadableFileError` at a line that should be a number of atoms: nothing after it can be trusted.
     """
     rest = _Lines(lines)
     while (header := rest.next_filled()) is not None:
         if not header.strip().isdigit():
             message = f"line {rest.number} must be a number of atoms, got {header.strip()[:40]!r}"
-            raise UnreadableFile(message, reason="UNREADABLE")
+            raise UnreadableFileError(message, reason="UNREADABLE")
         start = rest.number
         block = [header, *rest.take(int(header) + 1), *rest.take_while(VECTOR)]
         yield _parser(block, start)
@@ -36,11 +36,12 @@ def _parser(block: list[str], line: int) -> Callable[[], Atoms]:
         try:
             if len(block) < int(block[0]) + 2:
                 raise ValueError(f"the file ends after {max(len(block) - 2, 0)} of {int(block[0])} atoms")
-            return ase.io.read(io.StringIO("".join(block)), format="extxyz")
+            atoms = ase.io.read(io.StringIO("".join(block)), format="extxyz")
+            return cast("Atoms", atoms)
         except Exception as error:  # the reader raises whatever its parsing does
             reason = " ".join(str(error).split()) or type(error).__name__
             message = f"the frame at line {line} cannot be read: {reason}"
-            raise UnreadableFile(message, reason="UNREADABLE") from error
+            raise UnreadableFileError(message, reason="UNREADABLE") from error
 
     return parse
 
@@ -69,7 +70,7 @@ class _Lines:
 
     def take(self, count: int) -> list[str]:
         """Return up to ``count`` lines."""
-        lines = []
+        lines: list[str] = []
         while len(lines) < count and (line := self.next()) is not None:
             lines.append(line)
         return lines

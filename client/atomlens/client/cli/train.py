@@ -16,35 +16,65 @@ if TYPE_CHECKING:
 UNITS = {"energy": "eV", "charge": "e·Å"}
 
 
+EPILOG = """An .npz file holds flat arrays, structure k owning n_atoms[k] consecutive rows: n_atoms, numbers,
+positions (Å) or scaled_positions with cell_A, the label, and optionally split (0 training, 1 validation,
+2 test). Extended XYZ and ASE databases hold the label under its name in `info` or as a result. Without a
+split of its own the data are split at random: 80, 10 and 10 per cent.
+
+The run directory gets best.pt (for `atomlens export`), state.pt (for --resume) and log.csv, a row an epoch.
+
+example:
+  atomlens train qm9.npz --run runs/dipole --family schnet --head charge --label dipole_magnitude_eA"""
+
+
 def add_parser(commands: Any) -> None:
     """Declare the command's arguments."""
-    parser = commands.add_parser("train", help="train a network (needs the extra `export`)", description=__doc__)
-    parser.add_argument("data", type=Path, help=".npz, extended XYZ or an ASE database")
-    parser.add_argument("--run", dest="directory", type=Path, required=True, help="directory of checkpoints and log")
-    parser.add_argument("--family", choices=("schnet", "bpnn"), required=True)
-    parser.add_argument("--head", choices=("energy", "charge"), required=True)
-    parser.add_argument("--label", required=True, help="the field with the label, such as u0_eV")
-    parser.add_argument("--label-unit", help="unit of the label, where its name does not say")
+    parser = commands.add_parser(
+        "train",
+        help="train a network (extra `export`)",
+        description="Train a network on labelled structures; runs are resumable and follow from their seed.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, help=".npz, extended XYZ or an ASE database (.db)")
     parser.add_argument(
-        "--references", help="energy of each free atom in eV, H=-13.6,C=...; without it they are fitted"
+        "--run", dest="directory", metavar="DIR", type=Path, required=True, help="of checkpoints and log"
+    )
+    parser.add_argument("--family", choices=("schnet", "bpnn"), required=True, help="of the network")
+    parser.add_argument(
+        "--head", choices=("energy", "charge"), required=True, help="energies, or charges from dipole moments"
+    )
+    parser.add_argument("--label", required=True, help="the field with the label, such as u0_eV")
+    parser.add_argument("--label-unit", metavar="UNIT", help="of the label, where its name does not say")
+    parser.add_argument(
+        "--references",
+        metavar="H=E,...",
+        help="energies of free atoms in eV; fitted to the data if not given",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last epoch")
     network = parser.add_argument_group("network")
-    network.add_argument("--cutoff", type=float, default=5.0, help="in Å")
-    network.add_argument("--features", type=int, default=64, help="of SchNet")
-    network.add_argument("--blocks", type=int, default=3, help="of SchNet")
-    network.add_argument("--gaussians", type=int, default=25, help="of SchNet")
-    network.add_argument("--hidden", default="64,64", help="layer widths of a Behler-Parrinello network")
+    _number(network, "--cutoff", 5.0, "in Å")
+    _number(network, "--features", 64, "of SchNet, for each atom")
+    _number(network, "--blocks", 3, "of SchNet")
+    _number(network, "--gaussians", 25, "of SchNet, that distances are expanded in")
+    network.add_argument(
+        "--hidden", default="64,64", metavar="N,N", help="layer widths of a Behler-Parrinello network (64,64)"
+    )
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=int, default=30)
-    training.add_argument("--batch-size", type=int, default=32, help="structures per step")
-    training.add_argument("--learning-rate", type=float, default=1e-3, help="at its highest")
-    training.add_argument("--weight-decay", type=float, default=1e-4)
-    training.add_argument("--averaging", type=float, default=0.999, help="decay of the weights' moving average")
-    training.add_argument("--patience", type=int, default=20, help="epochs without improvement before stopping")
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--threads", type=int, default=1)
+    _number(training, "--epochs", 30, "at most")
+    _number(training, "--batch-size", 32, "structures of a step")
+    _number(training, "--learning-rate", 1e-3, "at its highest")
+    _number(training, "--weight-decay", 1e-4, "of AdamW")
+    _number(training, "--averaging", 0.999, "decay of the moving average of the weights, each step")
+    _number(training, "--patience", 20, "epochs without improvement before stopping")
+    _number(training, "--seed", 0, "of weights, split and order")
+    _number(training, "--threads", 1, "to compute with")
     parser.set_defaults(run=run)
+
+
+def _number(group: argparse._ArgumentGroup, flag: str, default: float, text: str) -> None:
+    """Declare a number whose type is that of its default, which the help shows."""
+    group.add_argument(flag, type=type(default), default=default, metavar="N", help=f"{text} ({default})")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,0 +1,36 @@
+"""Asking: the arguments of commands that ask models, in this process or on a server."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from atomlens.client.client import Client
+from atomlens.client.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where models are."""
+    where = parser.add_argument_group("where models are")
+    where.add_argument(
+        "--server", metavar="HOST:PORT", help="ask this server; without it models run in this process"
+    )
+    where.add_argument(
+        "--models", type=Path, metavar="DIR", help="directory of models to run; the bundled ones if not given"
+    )
+    where.add_argument("--provider", choices=("cpu", "cuda"), help="what models run on (default cpu)")
+    where.add_argument(
+        "--timeout", type=float, default=60.0, metavar="SECONDS", help="longest wait for a server's answer (60)"
+    )
+
+
+def make_client(args: argparse.Namespace) -> Client:
+    """Return the client that the arguments ask for."""
+    if args.server is None:
+        return Client.local(args.models, args.provider or "cpu")
+    if args.models or args.provider:
+        given = "--models" if args.models else "--provider"
+        raise InputError(f"`{given}` is for models in this process, leave it out with `--server`")
+    if not args.timeout > 0:
+        raise InputError(f"`--timeout` must be positive, got {args.timeout:g}")
+    return Client(args.server, timeout_seconds=args.timeout)

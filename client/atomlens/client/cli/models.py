@@ -1,0 +1,68 @@
+"""`atomlens models`: which models there are, and what one is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from atomlens.client.card import Card, ModelStatus
+from atomlens.client.cli.asking import add_arguments, make_client
+
+DESCRIPTION = "List models with their heads, elements, test errors and state, or show the card of one."
+
+
+def add_parser(commands: Any) -> None:
+    """Declare the command's arguments."""
+    parser = commands.add_parser("models", help="list models, or show what one is", description=DESCRIPTION)
+    parser.add_argument("name", nargs="?", metavar="MODEL", help="MODEL or MODEL@VERSION to show")
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="for people or programs")
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one card or a line for each model."""
+    with make_client(args) as client:
+        if args.name:
+            card = client.model(args.name)
+            print(_json(card.to_dict()) if args.format == "json" else card)
+            return 0
+        cards = [(status, client.model(str(status)) if status.ready else None) for status in client.models()]
+    if args.format == "json":
+        print(_json([_document(status, card) for status, card in cards]))
+    else:
+        print(_table([_row(status, card) for status, card in cards]))
+    return 0
+
+
+def _document(status: ModelStatus, card: Card | None) -> dict[str, Any]:
+    errors = card.document.get("errors", []) if card else []
+    return {**status.to_dict(), "errors": errors}
+
+
+def _row(status: ModelStatus, card: Card | None) -> list[str]:
+    tests = (
+        [f"{error.mae:.3g} {error.unit}" for error in card.errors if error.split == "test"] if card else []
+    )
+    return [
+        str(status) + ("" if status.is_default or not status.ready else " (not the default)"),
+        status.family or "-",
+        " ".join(status.heads) or "-",
+        " ".join(status.elements) or "-",
+        ", ".join(tests) or "-",
+        f"ready on {status.provider}" if status.ready else f"failed: {status.reason}",
+    ]
+
+
+def _table(rows: list[list[str]]) -> str:
+    lines = [["model", "family", "heads", "elements", "test MAE", "state"], *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)

@@ -1,0 +1,48 @@
+"""`atomlens serve`: models behind an address."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+from atomlens.client.local import engine_errors
+
+DESCRIPTION = """Serve models over gRPC until SIGTERM or SIGINT, then finish what was accepted."""
+EPILOG = """Every flag has an environment variable, ATOMLENS_ADDRESS for --address and so on; the flag wins.
+Without settings the server listens on the loopback interface alone."""
+
+
+def add_parser(commands: Any) -> None:
+    """Declare a flag for each setting of the server."""
+    with engine_errors():
+        from atomlens.server.settings import ServerSettings
+
+    parser = commands.add_parser(
+        "serve", help="run the server (extra `server`)", description=DESCRIPTION, epilog=EPILOG
+    )
+    for setting in fields(ServerSettings):
+        _add_flag(parser, setting)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    with engine_errors():
+        from atomlens.server.app import serve
+        from atomlens.server.settings import ServerSettings
+
+        names = [setting.name for setting in fields(ServerSettings)]
+        return serve(ServerSettings.from_environment({name: getattr(args, name) for name in names}))
+
+
+def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
+    kind = Path if setting.name == "models" else type(setting.default)
+    default = "" if setting.default is None else f" (default {setting.default})"
+    parser.add_argument(
+        f"--{setting.name.replace('_', '-')}",
+        type=kind,
+        metavar={"address": "HOST:PORT", "models": "DIR", "provider": "cpu|cuda"}.get(setting.name, "N"),
+        help=setting.metadata["help"] + default,
+    )

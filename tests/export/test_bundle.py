@@ -1,0 +1,87 @@
+"""`atomlens.export.bundle`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from google.protobuf import json_format
+
+from atomlens.export import bundle
+from atomlens.export.bundle import card_json, export_bundle, write_version
+from atomlens.export.card import Description
+from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.verification import VerificationError
+from atomlens.v1 import card_pb2
+
+NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bundle_vouches_for_its_files(name: str, toy_repository: Path) -> None:
+    """The card has the SHA-256 of every other file, and the rows of a verification that passed."""
+    version = toy_repository / name / "1"
+    card = json_format.Parse((version / "card.json").read_bytes(), card_pb2.ModelCard())
+    others = {path.name: path.read_bytes() for path in version.iterdir() if path.name != "card.json"}
+    assert dict(card.files) == {file: hashlib.sha256(content).hexdigest() for file, content in others.items()}
+    assert set(others) == {"atoms.onnx", "verification.npz"}
+    assert max(row.largest_error for row in card.export.verification) < card.export.tolerance
+
+
+def test_a_card_is_the_same_bytes_every_time() -> None:
+    """Fields are in the message's order, maps are sorted by number, whole numbers are written as such."""
+    card = card_pb2.ModelCard(
+        contract=1, name="toy", masses={26: 55.8, 8: 16.0, 1: 1.008}, files={"b": "2", "a": "1"}
+    )
+    card.network.update({"features": 64, "blocks": 3})
+    fields = json.loads(card_json(card))
+    assert list(fields) == ["contract", "name", "masses", "network", "files"]
+    assert list(fields["masses"]) == ["1", "8", "26"]
+    assert list(fields["network"]) == ["blocks", "features"]
+    assert b'"features": 64\n' in card_json(card)
+    assert json_format.Parse(card_json(card), card_pb2.ModelCard()) == card
+
+
+def test_versions_count_upwards(tmp_path: Path) -> None:
+    """Each version is one above the highest, whatever else lies in the directory."""
+    model = tmp_path / "models" / "toy"
+    assert write_version(model, {"card.json": b"{}"}) == model / "1"
+    (model / "7").mkdir()
+    (model / "notes").mkdir()
+    path = write_version(model, {"card.json": b"{}"})
+    assert path == model / "8"
+    assert (path / "card.json").read_bytes() == b"{}"
+
+
+def test_a_version_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """When a file cannot be written nothing is left behind."""
+    with pytest.raises(FileNotFoundError):
+        write_version(tmp_path / "toy", {"card.json": b"{}", "no/such/directory": b""})
+    assert list((tmp_path / "toy").iterdir()) == []
+
+
+def test_a_graph_that_fails_verification_is_not_written(
+    toy_checkpoints: dict[str, Checkpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph of another model's weights is refused and the repository stays empty."""
+    other = replace(
+        toy_checkpoints["toy-bpnn-energy"],
+        weights={name: tensor + 0.05 for name, tensor in toy_checkpoints["toy-bpnn-energy"].weights.items()},
+    )
+    export = bundle.export_atoms
+    monkeypatch.setattr(bundle, "export_atoms", lambda _: export(other.build()))
+    with pytest.raises(VerificationError, match="differs from the network"):
+        export_bundle(toy_checkpoints["toy-bpnn-energy"], tmp_path / "models", Description("toy"))
+    assert not (tmp_path / "models").exists()
+
+
+def test_an_unfinished_training_is_not_exported(
+    toy_checkpoints: dict[str, Checkpoint], tmp_path: Path
+) -> None:
+    """Without measured errors there is no card."""
+    unfinished = replace(toy_checkpoints["toy-bpnn-energy"], measured={})
+    with pytest.raises(ValueError, match="--resume"):
+        export_bundle(unfinished, tmp_path, Description("toy"))

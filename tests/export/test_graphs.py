@@ -1,0 +1,128 @@
+"""`atomlens.export.graphs`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.graphs import CompiledSoftplus, export_atoms
+from atomlens.export.layers import shifted_softplus
+
+FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+
+
+@pytest.fixture(params=NAMES)
+def graph(request: pytest.FixtureRequest, toy_repository: Path) -> bytes:
+    """The graph of each toy model."""
+    return (toy_repository / request.param / "1" / "atoms.onnx").read_bytes()
+
+
+def signature(values: object) -> dict[str, tuple[int, list[object]]]:
+    """Return type and shape of a graph's inputs or outputs by name."""
+    return {
+        value.name: (
+            value.type.tensor_type.elem_type,
+            [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim],
+        )
+        for value in values  # type: ignore[attr-defined]
+    }
+
+
+def test_inputs_and_outputs_are_those_of_the_contract(graph: bytes) -> None:
+    """Names, types and shapes are design's, atoms and slots are free."""
+    model = onnx.load_from_string(graph).graph
+    assert signature(model.input) == {
+        "numbers": (INT64, ["atoms"]),
+        "positions": (FLOAT, ["atoms", 3]),
+        "neighbors": (INT64, ["atoms", "slots"]),
+        "shifts": (FLOAT, ["atoms", "slots", 3]),
+    }
+    outputs = signature(model.output)
+    head = next(name for name in outputs if name != "context")
+    assert head in ("energy", "charge")
+    assert outputs[head] == (FLOAT, ["atoms"])
+    assert outputs.get("context", (FLOAT, [2, "atoms", 16])) == (FLOAT, [2, "atoms", 16])
+
+
+def test_schnet_has_a_context_and_bpnn_none(toy_repository: Path) -> None:
+    """What a probe will feel of the atoms is an output where the family needs it."""
+    for family, expected in (("schnet", ["energy", "context"]), ("bpnn", ["energy"])):
+        graph = onnx.load(toy_repository / f"toy-{family}-energy" / "1" / "atoms.onnx").graph
+        assert [output.name for output in graph.output] == expected
+
+
+def test_a_graph_is_one_file_of_opset_18_that_the_checker_passes(graph: bytes) -> None:
+    """IR 10, no foreign operators, weights inside."""
+    model = onnx.load_from_string(graph)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.ir_version == 10
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+    assert all(weight.data_location == onnx.TensorProto.DEFAULT for weight in model.graph.initializer)
+    assert not model.functions
+
+
+def test_a_graph_tells_nothing_of_the_machine_it_was_made_on(graph: bytes) -> None:
+    """No stack traces, source files or directories."""
+    for trace in (".py", "site-packages", sys.prefix, os.getcwd(), str(Path.home()) + os.sep):
+        assert trace.encode() not in graph
+    assert not any(node.metadata_props or node.doc_string for node in onnx.load_from_string(graph).graph.node)
+
+
+def test_nothing_is_scattered(graph: bytes) -> None:
+    """Sums run over slots: deterministic on every provider."""
+    assert not [node for node in onnx.load_from_string(graph).graph.node if "Scatter" in node.op_type]
+
+
+@pytest.mark.parametrize(("atoms", "slots"), [(1, 1), (1, 3), (5, 1), (0, 1)])
+def test_atoms_without_neighbors_can_be_run(graph: bytes, atoms: int, slots: int) -> None:
+    """One atom, one slot, nothing but −1: all give the value of an isolated atom."""
+    session = ort.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    def run(count: int, width: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        result: np.ndarray[tuple[int], np.dtype[np.float32]] = session.run(
+            None,
+            {
+                "numbers": np.full(count, 8),
+                "positions": np.arange(3.0 * count, dtype=np.float32).reshape(count, 3),
+                "neighbors": np.full((count, width), -1),
+                "shifts": np.zeros((count, width, 3), np.float32),
+            },
+        )[0]
+        return result
+
+    got = run(atoms, slots)
+    assert got.shape == (atoms,)
+    np.testing.assert_allclose(got, np.full(atoms, run(2, 2)[0]), rtol=1e-6)
+
+
+def test_exporting_again_gives_the_same_bytes(
+    toy_checkpoints: dict[str, Checkpoint], toy_repository: Path
+) -> None:
+    """A digest names a model, not the moment of its export."""
+    graph = export_atoms(toy_checkpoints["toy-bpnn-energy"].build())
+    assert graph == (toy_repository / "toy-bpnn-energy" / "1" / "atoms.onnx").read_bytes()
+
+
+def test_exporting_leaves_the_model_as_it_was(toy_checkpoints: dict[str, Checkpoint]) -> None:
+    """A float64 model stays one, with the activations it had."""
+    model = toy_checkpoints["toy-bpnn-energy"].build().double()
+    layers = [type(module) for module in model.modules()]
+    export_atoms(model)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
+    assert [type(module) for module in model.modules()] == layers
+
+
+def test_the_compiled_softplus_is_exact_at_both_ends() -> None:
+    """Trained networks see −42 at probes; the common form x − ln σ(x) is infinite there."""
+    x = torch.linspace(-60, 60, 2001)
+    exact = shifted_softplus(x.double())
+    np.testing.assert_allclose(CompiledSoftplus()(x), exact, rtol=2e-7, atol=3e-7)

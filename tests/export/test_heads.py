@@ -1,0 +1,61 @@
+"""`atomlens.export.heads`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from atomlens.export.heads import SMOOTH, ChargeHead, EnergyHead, HeadSettings, Surroundings, build_head
+
+POSITIONS = torch.tensor(
+    [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64
+)
+SURROUNDINGS = Surroundings(torch.tensor([0, 0, 0, 1]), torch.tensor([3, 1]), POSITIONS)
+
+
+def test_the_settings_name_the_head() -> None:
+    """`energy` and `charge` are the two kinds."""
+    assert isinstance(build_head(HeadSettings("energy", "eV", {})), EnergyHead)
+    assert isinstance(build_head(HeadSettings("charge", "e·Å", {})), ChargeHead)
+
+
+def test_energies_are_scaled_shifted_and_summed() -> None:
+    """ε = σy + μ with mean and deviation per atom; the property is the sum over each structure."""
+    head = EnergyHead().double()
+    head.standardise(torch.tensor([-3.0, -5.0, -12.0]), torch.tensor([1, 1, 3]))
+    y = torch.tensor([0.0, 1.0, -1.0, 2.0], dtype=torch.float64)
+    energies = head(y)
+    np.testing.assert_allclose(energies, y.numpy() * 1.0 - 4.0)
+    np.testing.assert_allclose(head.property(energies, SURROUNDINGS), [-12.0, -2.0])
+
+
+def test_the_dipole_comes_from_neutral_charges() -> None:
+    """Charges are shifted to sum to zero before the dipole is taken."""
+    raw = torch.tensor([0.5, -0.1, 0.2, 3.0], dtype=torch.float64)
+    neutral = raw[:3].numpy() - 0.2
+    expected = np.linalg.norm(neutral @ POSITIONS[:3].numpy())
+    magnitudes = ChargeHead().property(raw, SURROUNDINGS)
+    np.testing.assert_allclose(magnitudes, [np.sqrt(expected**2 + SMOOTH), np.sqrt(SMOOTH)])
+
+
+def test_a_vanishing_dipole_has_a_gradient() -> None:
+    """No NaN where |p| = 0."""
+    raw = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    ChargeHead().property(raw, SURROUNDINGS).sum().backward()  # type: ignore[no-untyped-call]
+    assert raw.grad is not None
+    assert torch.isfinite(raw.grad).all()
+
+
+@pytest.mark.parametrize(("oxygen", "flipped"), [(0.3, True), (-0.3, False)])
+def test_oxygen_ends_up_negative(oxygen: float, flipped: bool) -> None:
+    """Positive oxygen turns the sign of all charges, negative oxygen does not."""
+    head = ChargeHead()
+    assert head.fix_sign({1: -oxygen, 8: oxygen}) is flipped
+    assert head(torch.tensor(oxygen)) < 0
+
+
+def test_the_sign_is_left_alone_without_oxygen_and_for_energies() -> None:
+    """There is no rule to apply."""
+    assert not ChargeHead().fix_sign({1: 0.4})
+    assert not EnergyHead().fix_sign({8: 4.0})
