@@ -53,7 +53,9 @@ train: $(VENV)/.test  ## train the bundled models again (DATA=data/qm9.npz), two
 
 QM9 := --data 'QM9 without its fluorine molecules, B3LYP/6-31G(2df,p), 10.6084/m9.figshare.c.978904' \
 	--data-licence CC0-1.0 --licence MIT \
-	--citation 'Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014)'
+	--citation 'Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014)' \
+	--limit 'No fluorine, though QM9 has it: those molecules were not in the training data.' \
+	--limit 'Small molecules in their equilibrium geometries; other geometries are extrapolation.'
 
 export: $(VENV)/.test  ## turn finished runs into the next versions of the bundled models
 	for checkpoint in $(wildcard $(RUNS)/*/best.pt); do \

@@ -35,7 +35,8 @@ def energy_data(molecules: list[Atoms]) -> Dataset:
     """Those molecules with an invented energy: references and a well around 1.2 Å for each pair."""
     labels = []
     for atoms in molecules:
-        wells = np.exp(-4 * (atoms.get_all_distances()[np.triu_indices(len(atoms), 1)] - 1.2) ** 2)
+        distances = atoms.get_all_distances()  # type: ignore[no-untyped-call]
+        wells = np.exp(-4 * (distances[np.triu_indices(len(atoms), 1)] - 1.2) ** 2)
         labels.append(sum(REFERENCES[number] for number in atoms.numbers) - 3.0 * wells.sum())
     return _dataset(molecules, labels, "energy")
 
@@ -46,7 +47,7 @@ def dipole_data(molecules: list[Atoms]) -> Dataset:
     labels = []
     for atoms in molecules:
         pull = np.array([ELECTRONEGATIVITY[number] for number in atoms.numbers])
-        labels.append(np.linalg.norm(0.4 * (pull.mean() - pull) @ atoms.positions))
+        labels.append(float(np.linalg.norm(0.4 * (pull.mean() - pull) @ atoms.positions)))
     return _dataset(molecules, labels, "charge")
 
 
@@ -70,10 +71,9 @@ def model_settings(family: str, kind: str) -> ModelSettings:
     from atomlens.export.model import ModelSettings
     from atomlens.export.schnet import SchNetSettings
 
-    network = {
-        "schnet": SchNetSettings(ELEMENTS, features=16, blocks=2, gaussians=12),
-        "bpnn": BPNNSettings(ELEMENTS, radial=8, angular=3, hidden=(16,)),
-    }[family]
+    network: SchNetSettings | BPNNSettings = BPNNSettings(ELEMENTS, radial=8, angular=3, hidden=(16,))
+    if family == "schnet":
+        network = SchNetSettings(ELEMENTS, features=16, blocks=2, gaussians=12)
     offsets = REFERENCES if kind == "energy" else {}
     return ModelSettings(
         family, network, HeadSettings("energy" if kind == "energy" else "charge", UNITS[kind], offsets)

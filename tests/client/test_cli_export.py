@@ -64,13 +64,20 @@ def test_a_missing_checkpoint_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_bundle_that_fails_prints_its_table(
-    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path,
+    toy_checkpoints: dict[str, Checkpoint],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With a tolerance that nothing meets the rows go to standard error and nothing is written."""
-    from atomlens.export import verification
+    """A graph with other weights: the rows go to standard error and nothing is written."""
+    from atomlens.export import bundle
+    from atomlens.export.graphs import export_atoms
 
-    monkeypatch.setattr(verification, "TOLERANCE", 1e-12)
-    with pytest.raises(ValueError, match="more than 1e-12"):
+    other = toy_checkpoints["toy-bpnn-energy"].build()
+    other.settings = toy_checkpoints["toy-bpnn-dipole"].build().settings
+    monkeypatch.setattr(bundle, "export_atoms", lambda _: export_atoms(other))
+    with pytest.raises(ValueError, match=r"more than 0\.0001"):
         run(str(checkpoint), "-o", str(tmp_path / "models"))
-    assert "above 1e-12" in capsys.readouterr().err
+    assert "above 0.0001" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()

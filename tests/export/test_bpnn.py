@@ -66,7 +66,7 @@ def test_each_element_has_its_own_network() -> None:
     numbers, descriptors = torch.tensor([1, 6, 7, 8]), torch.ones(4, network.symmetry.count)
     before = network(numbers, descriptors).values.detach()
     with torch.no_grad():
-        network.networks[3][-1].bias.add_(1.0)
+        network.get_parameter("networks.3.4.bias").add_(1.0)
     after = network(numbers, descriptors).values.detach()
     np.testing.assert_allclose(after - before, [0, 0, 0, 1], atol=1e-6)
 

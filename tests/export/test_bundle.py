@@ -14,6 +14,7 @@ from atomlens.export import bundle
 from atomlens.export.bundle import card_json, export_bundle, write_version
 from atomlens.export.card import Description
 from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.graphs import export_atoms
 from atomlens.export.verification import VerificationError
 from atomlens.v1 import card_pb2
 
@@ -71,8 +72,7 @@ def test_a_graph_that_fails_verification_is_not_written(
         toy_checkpoints["toy-bpnn-energy"],
         weights={name: tensor + 0.05 for name, tensor in toy_checkpoints["toy-bpnn-energy"].weights.items()},
     )
-    export = bundle.export_atoms
-    monkeypatch.setattr(bundle, "export_atoms", lambda _: export(other.build()))
+    monkeypatch.setattr(bundle, "export_atoms", lambda _: export_atoms(other.build()))
     with pytest.raises(VerificationError, match="differs from the network"):
         export_bundle(toy_checkpoints["toy-bpnn-energy"], tmp_path / "models", Description("toy"))
     assert not (tmp_path / "models").exists()

@@ -23,7 +23,8 @@ NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-
 @pytest.fixture(params=NAMES)
 def graph(request: pytest.FixtureRequest, toy_repository: Path) -> bytes:
     """The graph of each toy model."""
-    return (toy_repository / request.param / "1" / "atoms.onnx").read_bytes()
+    path: Path = toy_repository / request.param / "1" / "atoms.onnx"
+    return path.read_bytes()
 
 
 def signature(values: object) -> dict[str, tuple[int, list[object]]]:

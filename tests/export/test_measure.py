@@ -51,7 +51,7 @@ def test_closest_distances_are_those_of_the_training_part(
     """The smallest of all distances, by ASE, for each pair of elements."""
     expected: dict[tuple[int, int], float] = {}
     for atoms, part in zip(molecules, energy_data.split, strict=True):
-        distances = atoms.get_all_distances()
+        distances = atoms.get_all_distances()  # type: ignore[no-untyped-call]
         for i, j in zip(*np.triu_indices(len(atoms), 1), strict=True):
             pair = tuple(sorted((int(atoms.numbers[i]), int(atoms.numbers[j]))))
             if part == 0 and distances[i, j] < 5.0:
@@ -81,5 +81,7 @@ def test_oxygen_is_negative_after_measuring(
         assert means[8] < 0
         either[found.measured["sign_flipped"]] = found
     assert either.keys() == {True, False}
+    again = measure(either[True], dipole_data, "")
+    assert again.measured == either[True].measured
     assert either[True].measured["errors"] == either[False].measured["errors"]
     assert torch.equal(either[True].weights["head.scale"], either[False].weights["head.scale"])

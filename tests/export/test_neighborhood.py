@@ -46,7 +46,7 @@ def test_an_empty_slot_lies_at_the_cutoff() -> None:
     """Slots of −1 read no atom's place, whatever the last atom is."""
     positions = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     table = NeighborTable(positions, torch.tensor([[1, -1], [-1, -1]]), torch.zeros(2, 2, 3), CUTOFF)
-    np.testing.assert_array_equal(table.distances, np.float32([[1.0, CUTOFF], [CUTOFF, CUTOFF]]))
+    np.testing.assert_array_equal(table.distances, [[1.0, CUTOFF], [CUTOFF, CUTOFF]])
 
 
 def test_an_empty_slot_leaves_gradients_finite() -> None:

@@ -16,7 +16,8 @@ SETTINGS = SchNetSettings((1, 6, 7, 8), cutoff_angstrom=4.0, features=8, blocks=
 
 def softplus(x: Floats) -> Floats:
     """Return ssp(x)."""
-    return np.log1p(np.exp(x)) - np.log(2.0)
+    result: Floats = np.log1p(np.exp(x)) - np.log(2.0)
+    return result
 
 
 def dense(weights: dict[str, Floats], name: str, x: Floats) -> Floats:

@@ -103,12 +103,12 @@ def test_a_run_is_not_resumed_with_other_settings_or_data(
 def test_weights_are_averaged_exponentially(tiny: Tiny, energy_data: Dataset, tmp_path: Path) -> None:
     """After the first step, which it copies, the average moves by 1 − decay towards the weights."""
     trainer = make(tiny, energy_data, tmp_path)
-    expected = None
+    name, expected = "network.output.0.weight", None
     for batch in list(trainer.training.batches(8))[:4]:
         trainer._step(batch)
-        now = trainer.model.network.output[0].weight.detach().clone()  # type: ignore[attr-defined]
+        now = trainer.model.get_parameter(name).detach().clone()
         expected = now if expected is None else 0.8 * expected + 0.2 * now
-    averaged = trainer.averaged.module.network.output[0].weight.detach()
+    averaged = trainer.averaged.module.get_parameter(name).detach()
     torch.testing.assert_close(averaged, expected)
 
 

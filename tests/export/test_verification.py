@@ -10,7 +10,8 @@ import pytest
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.examples import verification_batches
-from atomlens.export.verification import TOLERANCE, VerificationError, verify
+from atomlens.export.verification import VerificationError, verify
+from atomlens.server.verification import TOLERANCE
 
 NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
 

@@ -73,7 +73,7 @@ class Explanation:
     @property
     def pbc(self) -> npt.NDArray[np.bool_]:
         """Which lattice vectors repeat: (3,)."""
-        return self.structure.periodic
+        return self.structure.pbc
 
     @property
     def charge(self) -> float:

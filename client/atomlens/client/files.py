@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 PART = re.compile(r"(?P<path>.+)@(?P<part>-?\d+|(?:-?\d+)?:(?:-?\d+)?(?::(?:-?\d+)?)?)")
 XYZ_FORMATS = ("xyz", "extxyz")
+UNKNOWN_FORMAT = "its format is not known: name it with `format` or `--format-in`"
 # A frame that is not read yet, so that one that cannot be read harms no other.
 Frame = Callable[[], "Atoms"]
 
@@ -66,9 +67,8 @@ def read(source: str | Path, format: str | None = None) -> Iterator[Structure | 
         import ase.io  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("report", "reading files") from error
-    text = str(source)
+    text, format = str(source), format and _known(format)
     try:
-        format = format and _known(format)
         wanted = Source.parse(text)
         with ExitStack() as opened:
             path = _standard_input(format, opened) if wanted.path == STANDARD_INPUT else wanted.path
@@ -134,19 +134,11 @@ def _foreign(path: str, format: str | None) -> Iterator[Frame]:
 
 
 def _format(path: str) -> str:
-    from ase.io.formats import UnknownFileTypeError, filetype
+    from ase.io.formats import filetype
 
     if Path(path).is_dir():
         raise UnreadableFileError("this is a directory", reason="UNREADABLE", field=path)
-    try:
-        return str(filetype(path))
-    except UnknownFileTypeError as error:
-        message = (
-            str(error)
-            if str(error).startswith("Empty")
-            else "ASE does not tell its format, name it with `--format-in` or `format`"
-        )
-        raise UnreadableFileError(message, reason="UNREADABLE", field=path) from error
+    return str(filetype(path))
 
 
 def _known(format: str) -> str:
@@ -181,5 +173,9 @@ def _standard_input(format: str | None, opened: ExitStack) -> str | Iterable[str
 
 
 def _words(error: Exception) -> str:
+    from ase.io.formats import UnknownFileTypeError
+
+    if isinstance(error, UnknownFileTypeError):
+        return str(error) if str(error).startswith("Empty") else UNKNOWN_FORMAT
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

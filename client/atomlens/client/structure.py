@@ -20,41 +20,44 @@ KEYS = ("numbers", "symbols", "positions", "cell", "pbc", "charge", "spin", "id"
 StructureLike: TypeAlias = "Structure | Atoms | Mapping[str, Any] | tuple[Any, Any]"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Structure:
-    """Atoms, where they are, and what repeats; arrays of the right shapes and lengths, whatever they hold.
-
-    Raises `InputError` when made from values of other shapes.
-    """
+    """Atoms, where they are, and what repeats; arrays of the right shapes and lengths, whatever they hold."""
 
     numbers: npt.NDArray[np.uint8]  # (atoms,) atomic numbers
     positions: Floats  # (atoms, 3) Å
-    cell: Floats | None = None  # (3, 3) Å, rows are lattice vectors
-    pbc: npt.NDArray[np.bool_] | None = None  # (3,), nothing repeats when not given
-    charge: float = 0.0  # e
-    spin: int = 0  # multiplicity, 0 for not given
-    id: str = ""
+    cell: Floats | None  # (3, 3) Å, rows are lattice vectors
+    pbc: npt.NDArray[np.bool_]  # (3,) which lattice vectors repeat
+    charge: float  # e
+    spin: int  # multiplicity, 0 for not given
+    id: str
 
-    def __post_init__(self) -> None:
-        numbers = _numbers(self.numbers)
-        positions = _floats("positions", self.positions)
-        if positions.size == 0:
-            positions = positions.reshape(-1, 3)
-        if positions.ndim != 2 or positions.shape[1] != 3:
-            raise _wrong_shape("positions", "(atoms, 3)", positions.shape)
-        if len(positions) != len(numbers):
-            raise InputError(
-                f"`positions` must have a row for each of {len(numbers)} `numbers`, got {len(positions)}",
-                reason="WRONG_SHAPE",
-                field="positions",
-            )
-        set_field = object.__setattr__
-        set_field(self, "numbers", numbers)
-        set_field(self, "positions", positions)
-        set_field(self, "cell", _cell(self.cell))
-        set_field(self, "pbc", _pbc(self.pbc))
-        set_field(self, "charge", _number("charge", self.charge))
-        set_field(self, "spin", _whole("spin", self.spin))
+    def __init__(
+        self,
+        numbers: npt.ArrayLike,
+        positions: npt.ArrayLike,
+        cell: npt.ArrayLike | None = None,
+        pbc: npt.ArrayLike = False,
+        charge: float = 0.0,
+        spin: int = 0,
+        id: str = "",
+    ) -> None:
+        """Check shapes and lengths; raises `InputError`."""
+        values = {
+            "numbers": _numbers(numbers),
+            "positions": _positions(positions),
+            "cell": None if cell is None else _cell(cell),
+            "pbc": _pbc(pbc),
+            "charge": _number("charge", charge),
+            "spin": _whole("spin", spin),
+            "id": str(id),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        if len(self.positions) != len(self.numbers):
+            atoms, rows = len(self.numbers), len(self.positions)
+            message = f"`positions` must have a row for each of {atoms} `numbers`, got {rows}"
+            raise InputError(message, reason="WRONG_SHAPE", field="positions")
 
     @classmethod
     def of(cls, value: StructureLike) -> Structure:
@@ -117,11 +120,6 @@ class Structure:
         """Hill formula."""
         return formula(self.numbers.tolist())
 
-    @property
-    def periodic(self) -> npt.NDArray[np.bool_]:
-        """Which lattice vectors repeat: (3,)."""
-        return np.zeros(3, np.bool_) if self.pbc is None else self.pbc
-
     def named(self, name: str) -> Structure:
         """Return the same structure with an id."""
         return replace(self, id=name)
@@ -147,12 +145,21 @@ def _numbers(value: Any) -> npt.NDArray[np.uint8]:
     if outside.size:
         message = f"`numbers` must be atomic numbers from 1 to {len(SYMBOLS) - 1}, got {outside[0]}"
         raise InputError(message, reason="UNKNOWN_ELEMENT", field="numbers")
-    return numbers.astype(np.uint8)
+    atomic = numbers.astype(np.uint8)
+    atomic.setflags(write=False)
+    return atomic
 
 
-def _cell(value: Any) -> Floats | None:
-    if value is None:
-        return None
+def _positions(value: Any) -> Floats:
+    positions = _floats("positions", value)
+    if positions.size == 0:
+        positions = positions.reshape(-1, 3)
+    if positions.ndim != 2 or positions.shape[1] != 3:
+        raise _wrong_shape("positions", "(atoms, 3)", positions.shape)
+    return positions
+
+
+def _cell(value: Any) -> Floats:
     cell = _floats("cell", value)
     if cell.shape != (3, 3):
         raise _wrong_shape("cell", "(3, 3)", cell.shape)
@@ -160,7 +167,7 @@ def _cell(value: Any) -> Floats | None:
 
 
 def _pbc(value: Any) -> npt.NDArray[np.bool_]:
-    pbc = np.asarray(False if value is None else value)
+    pbc = np.asarray(value)
     if pbc.shape not in ((), (3,)):
         raise _wrong_shape("pbc", "(3,)", pbc.shape)
     return np.broadcast_to(pbc.astype(np.bool_), 3)
@@ -186,7 +193,9 @@ def _floats(name: str, value: Any) -> Floats:
     array = _array(name, value)
     if array.dtype.kind not in "iuf" and array.size:
         raise InputError(f"`{name}` must be numbers, got {array.dtype}", reason="WRONG_TYPE", field=name)
-    return array.astype(np.float64)
+    floats = array.astype(np.float64)
+    floats.setflags(write=False)
+    return floats
 
 
 def _array(name: str, value: Any) -> npt.NDArray[Any]:

@@ -52,7 +52,7 @@ def _title(explanation: Explanation) -> str:
     parts = [structure.id, structure.formula, f"{len(structure)} atom{'s' * (len(structure) != 1)}"]
     if structure.charge:
         parts.append(f"charge {structure.charge:+g} e")
-    if structure.periodic.any():
+    if structure.pbc.any():
         parts.append("periodic")
     return "  ".join(part for part in parts if part)
 

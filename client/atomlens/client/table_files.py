@@ -51,6 +51,9 @@ class CsvWriter:
         self._rows.seek(0)
         for row in csv.reader(self._rows):
             output.writerow(row + [""] * (len(header) - len(row)))
+
+    def close(self) -> None:
+        """Remove the temporary file."""
         self._rows.close()
 
     def _place(self, column: str) -> int:
@@ -104,6 +107,9 @@ class NpzWriter:
             ]
             arrays[name] = np.concatenate([nothing, *parts])
         np.savez_compressed(self._stream, **arrays)
+
+    def close(self) -> None:
+        """Leave the stream to whoever opened it."""
 
 
 def _whole(explanation: Explanation) -> Iterator[tuple[str, Any]]:

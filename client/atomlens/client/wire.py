@@ -49,8 +49,8 @@ def encode(structures: Sequence[Structure]) -> structures_pb2.Structures:
         none = np.zeros((3, 3))
         cells = [none if structure.cell is None else structure.cell for structure in structures]
         message.cells = np.array(cells, "<f8").tobytes()
-    if any(structure.periodic.any() for structure in structures):
-        message.pbc = np.array([structure.periodic for structure in structures], "u1").tobytes()
+    if any(structure.pbc.any() for structure in structures):
+        message.pbc = np.array([structure.pbc for structure in structures], "u1").tobytes()
     if any(structure.charge for structure in structures):
         message.charges = np.array([structure.charge for structure in structures], "<f8").tobytes()
     if any(structure.spin for structure in structures):

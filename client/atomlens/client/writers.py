@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -28,6 +28,10 @@ class Writer(Protocol):
         """Write what comes last."""
         ...
 
+    def close(self) -> None:
+        """Let go of what is held."""
+        ...
+
 
 @contextmanager
 def open_writer(path: Path) -> Iterator[Writer]:
@@ -38,9 +42,9 @@ def open_writer(path: Path) -> Iterator[Writer]:
     """
     check_suffix(path)
     with whole_file(path, "wb" if path.suffix == ".npz" else "w") as stream:
-        writer = _writer(path.suffix, stream)
-        yield writer
-        writer.finish()
+        with closing(_writer(path.suffix, stream)) as writer:
+            yield writer
+            writer.finish()
 
 
 def check_suffix(path: Path) -> None:
@@ -54,42 +58,42 @@ def json_line(explanation: Explanation) -> str:
     return json.dumps(to_dict(explanation), ensure_ascii=False, allow_nan=False)
 
 
-class TextWriter:
-    """Tables for people, with a blank line between them."""
+class StreamWriter:
+    """A writer of text that has nothing to write at the end, and holds nothing."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._between = ""
+
+    def finish(self) -> None:
+        """Write nothing more."""
+
+    def close(self) -> None:
+        """Leave the stream to whoever opened it."""
+
+
+class TextWriter(StreamWriter):
+    """Tables for people, with a blank line between them."""
+
+    _between = ""
 
     def write(self, explanation: Explanation) -> None:
         """Write one table."""
         self._stream.write(f"{self._between}{explanation}\n")
         self._between = "\n\n"
 
-    def finish(self) -> None:
-        """Write nothing more."""
 
-
-class JsonLinesWriter:
-    """A line of JSON for each explanation, there to be read at once."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
+class JsonLinesWriter(StreamWriter):
+    """A line of JSON for each explanation."""
 
     def write(self, explanation: Explanation) -> None:
         """Write one line."""
         self._stream.write(json_line(explanation) + "\n")
 
-    def finish(self) -> None:
-        """Write nothing more."""
 
-
-class JsonWriter:
+class JsonWriter(StreamWriter):
     """One JSON array with an explanation on each line."""
 
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-        self._before = "[\n"
+    _before = "[\n"
 
     def write(self, explanation: Explanation) -> None:
         """Write one element."""
@@ -101,7 +105,7 @@ class JsonWriter:
         self._stream.write("[]\n" if self._before == "[\n" else "\n]\n")
 
 
-class ExtxyzWriter:
+class ExtxyzWriter(StreamWriter):
     """A frame of extended XYZ for each explanation, with results that ASE reads back."""
 
     def __init__(self, stream: IO[str]) -> None:
@@ -109,15 +113,12 @@ class ExtxyzWriter:
             import ase.io
         except ImportError as error:
             raise MissingExtraError("report", "writing .extxyz") from error
+        super().__init__(stream)
         self._write = ase.io.write
-        self._stream = stream
 
     def write(self, explanation: Explanation) -> None:
         """Write one frame."""
         self._write(self._stream, to_ase(explanation), format="extxyz")
-
-    def finish(self) -> None:
-        """Write nothing more."""
 
 
 def _writer(suffix: str, stream: IO[str]) -> Writer:

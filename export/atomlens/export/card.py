@@ -12,10 +12,9 @@ from google.protobuf.struct_pb2 import Struct
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.graphs import METHOD
-from atomlens.export.verification import TOLERANCE
 from atomlens.server.card import CONTRACT
 from atomlens.server.repository import NAME
-from atomlens.server.verification import Row
+from atomlens.server.verification import TOLERANCE, Row
 from atomlens.v1 import card_pb2
 
 LIBRARIES = ("atomlens", "torch", "onnx", "onnxscript", "onnxruntime")

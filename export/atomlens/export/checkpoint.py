@@ -48,7 +48,7 @@ class Checkpoint:
     def improved(self, weights: dict[str, torch.Tensor], epoch: int, validation_mae: float) -> Checkpoint:
         """Return the checkpoint with better weights."""
         kept = {name: tensor.detach().clone() for name, tensor in weights.items()}
-        return replace(self, weights=kept, epoch=epoch, validation_mae=validation_mae)
+        return replace(self, weights=kept, epoch=epoch, validation_mae=validation_mae, measured={})
 
     def differences(self, other: Checkpoint) -> list[str]:
         """Return in words where settings or data differ."""
@@ -79,14 +79,15 @@ class Checkpoint:
         """Read a checkpoint; nothing in the file is executed.
 
         Raises:
-            ValueError: the file is no checkpoint of ours.
+            OSError: the file cannot be read.
+            ValueError: it is no checkpoint of ours.
         """
         try:
             return cls(**torch.load(path, weights_only=True))
-        except FileNotFoundError:
+        except OSError:
             raise
-        except Exception as error:
-            raise ValueError(f"{path} is no checkpoint of `atomlens train`: {error}") from error
+        except Exception as error:  # torch's own words advise to trust the file
+            raise ValueError(f"{path} is no checkpoint of `atomlens train`") from error
 
 
 def _plain(value: Any) -> Any:

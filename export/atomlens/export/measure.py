@@ -37,7 +37,8 @@ def measure(checkpoint: Checkpoint, data: Dataset, command: str) -> Checkpoint:
         "closest": _closest(ragged[0]),
         "largest": _largest(ragged[0].structures),
         "hardware": f"{_processor()}, {checkpoint.training['threads']} thread(s), torch {torch.__version__}",
-        "sign_flipped": flipped,
+        "sign_flipped": flipped
+        != checkpoint.measured.get("sign_flipped", False),  # measured twice: turned once
     }
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     return replace(checkpoint, weights=weights, measured=measured, command=command)

@@ -19,9 +19,7 @@ from atomlens.export.ragged import RaggedData
 from atomlens.server.cases import Case
 from atomlens.server.neighbors import find_pairs, make_table
 from atomlens.server.structures import Floats, Structures
-from atomlens.server.verification import Row, largest_error
-
-TOLERANCE = 1e-4  # in the head's unit per atom
+from atomlens.server.verification import TOLERANCE, Row, largest_error
 
 
 class VerificationError(ValueError):

@@ -10,7 +10,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from atomlens.server.async_engine import AsyncEngine
-from atomlens.server.repository import Repository
+from atomlens.server.errors import BundleError
+from atomlens.server.repository import BUNDLED, Repository
 from atomlens.server.services.explanation import ExplanationServicer
 from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
@@ -50,6 +51,8 @@ class Server:
         repository = await asyncio.to_thread(Repository.open, self.settings.models, self.settings.provider)
         for failed in repository.failed:
             log.error("%s@%d is not served: %s", failed.name, failed.version, failed.reason)
+        if not repository.models:
+            raise BundleError(f"{self.settings.models or BUNDLED}: there is no model that can be served")
         self._engine = AsyncEngine(repository, self.settings)
         self._server = self._build(repository)
         self.address = self._listen()

@@ -44,7 +44,7 @@ class AsyncEngine:
         Raises:
             ServerError: the queue is full, the deadline passed or the runtime failed.
         """
-        pieces = list(admission.work.pieces(self.limits.batch_cost))
+        pieces = await self.outside(lambda: list(admission.work.pieces(self.limits.batch_cost)))
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._batcher.compute(model, piece, deadline, patient)) for piece in pieces

@@ -12,7 +12,7 @@ import numpy as np
 
 from atomlens.server.errors import DeadlineError, OverloadedError, UnavailableError
 from atomlens.server.model import Model, Outputs
-from atomlens.server.work import Work
+from atomlens.server.work import Load, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Job:
 
     model: Model
     work: Work
+    load: Load
     deadline: float  # on the event loop's clock
     queued: float
     done: asyncio.Future[Computed]
@@ -67,11 +68,12 @@ class Batcher:
             DeadlineError: the deadline passed first.
             EngineError: the runtime failed on this very work.
         """
-        await self._take_room(work.cost, patient)
+        load = work.load
+        await self._take_room(load.cost, patient)
         loop = asyncio.get_running_loop()
-        job = Job(model, work, deadline, loop.time(), loop.create_future())
+        job = Job(model, work, load, deadline, loop.time(), loop.create_future())
         self._waiting.setdefault(model, deque()).append(job)
-        self._queue_cost += work.cost
+        self._queue_cost += load.cost
         self._dispatch()
         return await job.done
 
@@ -82,6 +84,8 @@ class Batcher:
             for job in jobs:
                 _fail(job, UnavailableError("the server is shutting down"))
         self._waiting.clear()
+        self._queue_cost = 0
+        self._freed.set()
         await asyncio.gather(*self._running)
         self._pool.shutdown()
 
@@ -108,22 +112,22 @@ class Batcher:
     def _next_batch(self) -> list[Job]:
         """Take the oldest job and what else of its model fits beside it."""
         batch: list[Job] = []
-        cost = 0
+        load = Load(0, 0, 1)
         while not batch and self._waiting:
             model = min(self._waiting, key=lambda model: self._waiting[model][0].queued)
             jobs = self._waiting[model]
-            while jobs and (not batch or cost + jobs[0].work.cost <= self._batch_cost):
+            while jobs and (not batch or load.joined(jobs[0].load).fits(self._batch_cost)):
                 job = jobs.popleft()
                 self._leave(job)
                 if _is_wanted(job):
                     batch.append(job)
-                    cost += job.work.cost
+                    load = load.joined(job.load)
             if not jobs:
                 del self._waiting[model]
         return batch
 
     def _leave(self, job: Job) -> None:
-        self._queue_cost -= job.work.cost
+        self._queue_cost -= job.load.cost
         self._freed.set()
 
     async def _occupy(self, batch: Sequence[Job]) -> None:
@@ -144,10 +148,10 @@ class Batcher:
             if len(batch) == 1:
                 _fail(batch[0], error)
                 return
-            for job in batch:
+            for job in filter(_is_wanted, batch):
                 await self._compute([job])
             return
-        compute_ms, cost = 1e3 * (loop.time() - begun), sum(work.cost for work in works)
+        compute_ms, cost = 1e3 * (loop.time() - begun), sum(job.load.cost for job in batch)
         for job, output in zip(batch, outputs, strict=True):
             if not job.done.done():
                 job.done.set_result(Computed(output, 1e3 * (begun - job.queued), compute_ms, cost))

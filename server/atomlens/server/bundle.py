@@ -51,7 +51,7 @@ def _read(path: Path) -> bytes:
 
 
 def _verified(directory: Path, name: str, digest: str) -> bytes:
-    if Path(name).name != name:
+    if Path(name).name != name or "\0" in name:
         raise BundleError(f"card.json: `files` must be plain names, got {name!r}")
     content = _read(directory / name)
     if hashlib.sha256(content).hexdigest() != digest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -76,13 +77,18 @@ class Card:
         """
         try:
             message = json_format.Parse(text, card_pb2.ModelCard())
-        except (json_format.ParseError, UnicodeDecodeError) as error:
+        except Exception as error:  # JSON of another shape raises whatever it leads to
             raise BundleError(f"card.json: no model card: {error}") from error
         if message.contract != CONTRACT:
             raise BundleError(f"card.json: `contract` must be {CONTRACT}, got {message.contract}")
-        for field in ("name", "heads", "elements", "cutoff_angstrom", "masses"):
+        for field in ("name", "heads", "elements", "charges", "cutoff_angstrom", "masses"):
             if not getattr(message, field):
                 raise BundleError(f"card.json: `{field}` is missing")
+        if not 0.0 < message.cutoff_angstrom < math.inf:
+            raise BundleError(f"card.json: `cutoff_angstrom` must be positive, got {message.cutoff_angstrom}")
+        names = [head.name for head in message.heads]
+        if len(set(names)) < len(names):
+            raise BundleError(f"card.json: `heads` must have different names, got {names}")
         return cls._from_proto(message)
 
     @classmethod
@@ -95,6 +101,8 @@ class Card:
             )
         closest = np.full((NUMBERS, NUMBERS), message.cutoff_angstrom)
         for pair in message.closest_distances:
+            _check_number(pair.first)
+            _check_number(pair.second)
             closest[pair.first, pair.second] = closest[pair.second, pair.first] = pair.distance_angstrom
         return cls(
             message.name,
@@ -115,7 +123,13 @@ def _by_number(values: dict[int, float], otherwise: float) -> Floats:
     """Return values in a table indexed by atomic number: (119,)."""
     table = np.full(NUMBERS, otherwise)
     for number, value in values.items():
-        if not 0 < number < NUMBERS:
-            raise BundleError(f"card.json: atomic numbers must be 1 to {NUMBERS - 1}, got {number}")
+        _check_number(number)
+        if not math.isfinite(value):
+            raise BundleError(f"card.json: masses and offsets must be finite, got {value} for {number}")
         table[number] = value
     return table
+
+
+def _check_number(number: int) -> None:
+    if not 0 < number < NUMBERS:
+        raise BundleError(f"card.json: atomic numbers must be 1 to {NUMBERS - 1}, got {number}")

@@ -13,6 +13,6 @@ def available_cpus(quota: Path = QUOTA) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         allowed, period = quota.read_text().split()
-    except (OSError, ValueError):
+        return max(min(cores, int(allowed) // int(period)), 1)
+    except (OSError, ValueError):  # no control group, or "max"
         return cores
-    return cores if allowed == "max" else max(min(cores, int(allowed) // int(period)), 1)

@@ -60,15 +60,15 @@ def admit(model: Model, structures: Structures, heads: Sequence[str], limits: Li
     """Return the structures that the model can take, with their neighbors, and the errors of the others.
 
     Raises:
-        InputError: a head is unknown.
+        InputError: a head is unknown, or the batch is too large as a whole.
     """
     wanted = model.heads(heads)
     failures: dict[int, ServerError] = dict(check(structures, model.card, wanted, limits))
     rows = np.setdiff1d(np.arange(len(structures)), list(failures))
     chosen = structures if len(rows) == len(structures) else structures.take(rows)
-    work = model.prepare(chosen)
+    work = model.prepare(chosen, limits)
     distances = _distances(work)
-    late = check_pairs(chosen, work.pairs, distances, limits)
+    late = check_pairs(work, rows, distances, limits)
     return Admission(structures, wanted, rows, work, distances, failures).without(late)
 
 
@@ -87,7 +87,8 @@ def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Ex
         broken = np.unique(owners[~finite]).tolist()
         whole = ~np.isin(owners, broken)
         raw = {name: values[whole] for name, values in raw.items()}
-        admission = admission.without({row: EngineError(NOT_FINITE) for row in broken})
+        fields = {row: f"structures[{admission.rows[row]}]" for row in broken}
+        admission = admission.without({row: EngineError(NOT_FINITE, field=fields[row]) for row in broken})
     structures = admission.structures.take(admission.rows)
     return Explanations(
         len(admission.structures),

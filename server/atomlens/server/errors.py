@@ -19,7 +19,7 @@ from google.protobuf.any_pb2 import Any
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 DOMAIN = "atomlens"
-LONGEST_MESSAGE = 1000  # characters: details above 8 KiB would be dropped on the way
+LONGEST_MESSAGE = 1000  # bytes: details above 8 KiB would be dropped on the way
 
 
 class ServerError(Exception):
@@ -30,7 +30,7 @@ class ServerError(Exception):
 
     def __init__(self, message: str, reason: str | None = None, field: str | None = None) -> None:
         super().__init__(message)
-        self.message = message[:LONGEST_MESSAGE]
+        self.message = message.encode()[:LONGEST_MESSAGE].decode(errors="ignore")
         self.reason = reason or self.reason
         self.field = field
 

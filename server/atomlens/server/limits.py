@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+MAX_STRUCTURES = 100_000  # of one message
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on single structures and on batches. Cost is atoms + pairs within the cutoff."""
+    """Bounds on single structures, requests and batches. Cost is atoms + pairs within the cutoff."""
 
     max_atoms: int = 100_000  # of one structure
     max_structure_cost: int = 4_000_000
+    max_request_cost: int = 20_000_000
     batch_cost: int = 50_000  # beyond which a batch is closed
     max_coordinate_angstrom: float = 1e6
     min_distance_angstrom: float = 0.01  # below which two atoms are on one place

@@ -10,6 +10,7 @@ import numpy as np
 from atomlens.server.bundle import Bundle
 from atomlens.server.card import Card, Head
 from atomlens.server.errors import BundleError, InputError
+from atomlens.server.limits import Limits
 from atomlens.server.neighbors import find_pairs, make_table
 from atomlens.server.session import AtomsSession
 from atomlens.server.structures import Floats, Structures
@@ -62,18 +63,22 @@ class Model:
                 raise InputError(
                     f"`heads` of {self.name} are {', '.join(known)}, got {name!r}", "UNKNOWN_HEAD", "heads"
                 )
-        return tuple(known[name] for name in names) or self.card.heads
+        return tuple(known[name] for name in dict.fromkeys(names)) or self.card.heads
 
-    def prepare(self, structures: Structures) -> Work:
-        """Return the structures placed, with the pairs within the model's cutoff."""
+    def prepare(self, structures: Structures, limits: Limits | None = None) -> Work:
+        """Return the structures placed, with the pairs within the model's cutoff.
+
+        Raises:
+            InputError: they cost more together than the limits allow.
+        """
         placed = structures.placed
-        return Work(placed, find_pairs(placed, self.card.cutoff_angstrom))
+        return Work(placed, find_pairs(placed, self.card.cutoff_angstrom, limits))
 
     def run(self, work: Work) -> Outputs:
         """Return what the graph says of each atom, in each head's unit, without offsets."""
-        atoms = work.structures
-        table = make_table(work.pairs, len(atoms.numbers))
-        return self._session.run(atoms.numbers, atoms.positions.astype(np.float32), table)
+        numbers, near = work.structures.numbers, work.near_origin
+        table = make_table(near.pairs, len(numbers))
+        return self._session.run(numbers, near.structures.positions.astype(np.float32), table)
 
     def _warm_up(self) -> None:
         """Run a row of all elements, 1 Å apart, and one atom alone."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
-import vesin
 
+from atomlens.server.errors import InputError
+from atomlens.server.grid import TooManyPairsError, grid_pairs
+from atomlens.server.limits import Limits
 from atomlens.server.structures import Floats, Integers, Structures
 
-LARGE_ATOMS = 100  # from here on a cell list beats all pairs
+LARGE_ATOMS = 100  # from here on a grid beats all pairs
 DENSE_PAIRS = 1_000_000  # all-pairs distances held at once
 
 
@@ -25,6 +29,7 @@ class Pairs:
     centers: Integers  # (pairs,)
     neighbors: Integers  # (pairs,)
     shifts: Floats  # (pairs, 3) Å, whole lattice vectors
+    exceeding: tuple[int, ...] = ()  # structures that have too many pairs and are here without any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +40,41 @@ class NeighborTable:
     shifts: npt.NDArray[np.float32]  # (atoms, slots, 3) Å
 
 
-def find_pairs(structures: Structures, cutoff_angstrom: float) -> Pairs:
-    """Return all ordered pairs closer than the cutoff, in every structure."""
-    cell_listed = structures.pbc.any(axis=1) | (structures.counts >= LARGE_ATOMS)
-    parts = [
-        *_all_pairs(structures, np.flatnonzero(~cell_listed), cutoff_angstrom),
-        *_cell_lists(structures, np.flatnonzero(cell_listed), cutoff_angstrom),
-    ]
-    centers = np.concatenate([part.centers for part in parts]) if parts else np.zeros(0, np.int64)
-    neighbors = np.concatenate([part.neighbors for part in parts]) if parts else np.zeros(0, np.int64)
-    shifts = np.concatenate([part.shifts for part in parts]) if parts else np.zeros((0, 3))
+def find_pairs(structures: Structures, cutoff_angstrom: float, limits: Limits | None = None) -> Pairs:
+    """Return all ordered pairs closer than the cutoff, in every structure.
+
+    Args:
+        structures: as they came or placed.
+        cutoff_angstrom: the distance from which atoms do not feel each other.
+        limits: how many pairs one structure and all of them may have, where there are limits.
+
+    Raises:
+        InputError: all structures together cost more than a request may.
+    """
+    most_of_one = limits.max_structure_cost if limits else sys.maxsize
+    most_of_all = limits.max_request_cost if limits else sys.maxsize
+    alone = structures.pbc.any(axis=1) | (structures.counts >= LARGE_ATOMS)
+    exceeding: list[int] = []
+    parts: list[Pairs] = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 3)))]
+    total = len(structures.numbers)
+    for part in chain(
+        _all_pairs(structures, np.flatnonzero(~alone), cutoff_angstrom),
+        _one_by_one(structures, np.flatnonzero(alone), cutoff_angstrom, most_of_one, exceeding),
+    ):
+        parts.append(part)
+        total += len(part.centers)
+        if total > most_of_all:
+            raise InputError(
+                f"`structures` may cost at most {most_of_all} together (atoms + pairs within the cutoff): "
+                "send fewer at once",
+                "REQUEST_TOO_LARGE",
+                "structures",
+            )
+    centers = np.concatenate([part.centers for part in parts])
     order = np.argsort(centers, kind="stable")
-    return Pairs(centers[order], neighbors[order], shifts[order])
+    neighbors = np.concatenate([part.neighbors for part in parts])[order]
+    shifts = np.concatenate([part.shifts for part in parts])[order]
+    return Pairs(centers[order], neighbors, shifts, tuple(exceeding))
 
 
 def make_table(pairs: Pairs, atoms: int) -> NeighborTable:
@@ -86,16 +114,16 @@ def _dense_pairs(structures: Structures, rows: Integers, cutoff: float) -> Pairs
     return Pairs(atoms[row, i], atoms[row, j], np.zeros((len(row), 3)))
 
 
-def _cell_lists(structures: Structures, chosen: Integers, cutoff: float) -> Iterator[Pairs]:
-    """Yield the pairs of large and periodic structures, one at a time."""
-    finder = vesin.NeighborList(cutoff=cutoff, full_list=True)
-    for row in chosen:
+def _one_by_one(
+    structures: Structures, chosen: Integers, cutoff: float, most: int, exceeding: list[int]
+) -> Iterator[Pairs]:
+    """Yield the pairs of large and periodic structures; note those that have more than ``most``."""
+    for row in chosen.tolist():
         first, last = structures.offsets[row], structures.offsets[row + 1]
-        i, j, images = finder.compute(
-            points=structures.positions[first:last],
-            box=structures.cells[row],
-            periodic=structures.pbc[row],
-            quantities="ijS",
-        )
-        shifts = images @ structures.cells[row]
-        yield Pairs(i.astype(np.int64) + first, j.astype(np.int64) + first, shifts)
+        cell, pbc = structures.complete_cells[row], structures.pbc[row]
+        try:
+            i, j, images = grid_pairs(structures.positions[first:last], cell, pbc, cutoff, most)
+        except TooManyPairsError:
+            exceeding.append(row)
+            continue
+        yield Pairs(i + first, j + first, images @ structures.cells[row])

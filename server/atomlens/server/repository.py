@@ -13,7 +13,7 @@ from atomlens.server.session import check_provider
 
 BUNDLED = Path(__file__).parent / "models"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-VERSION = re.compile(r"[1-9][0-9]*")
+VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class Repository:
         self.models = tuple(sorted(models, key=lambda model: (model.name, model.version)))
         self.failed = tuple(sorted(failed, key=lambda model: (model.name, model.version)))
         self._served = {(model.name, model.version): model for model in self.models}
-        self._failed = {(model.name, model.version): model for model in self.failed}
 
     @classmethod
     def open(cls, path: Path | None = None, provider: str = "cpu") -> Repository:
@@ -75,15 +74,15 @@ class Repository:
         return self._find(model.name) is model
 
     def _find(self, name: str) -> Model:
-        plain, _, version = name.partition("@")
+        plain, at, version = name.partition("@")
         served = [number for known, number in self._served if known == plain]
-        if not version and served:
+        if not at and served:
             return self._served[plain, max(served)]
         number = int(version) if VERSION.fullmatch(version) else 0
         if (plain, number) in self._served:
             return self._served[plain, number]
         for failed in self.failed:
-            if failed.name == plain and number in (0, failed.version):
+            if failed.name == plain and (not at or number == failed.version):
                 raise UnusableModelError(
                     f"{plain}@{failed.version} could not be loaded: {failed.reason}", "MODEL_FAILED", "model"
                 )

@@ -16,6 +16,7 @@ from atomlens.server.structures import Floats, Integers
 Provider = Literal["cpu", "cuda"]
 PROVIDERS: dict[str, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INPUTS = frozenset({"numbers", "positions", "neighbors", "shifts"})
+FLOATS = "tensor(float)"
 NOWHERE = "/nonexistent"  # where weights outside the file are looked for: they are refused
 
 
@@ -61,9 +62,13 @@ class AtomsSession:
         inputs = {node.name for node in self._session.get_inputs()}
         if not inputs <= INPUTS:
             raise BundleError(f"atoms.onnx: asks for unknown inputs {sorted(inputs - INPUTS)}")
-        missing = set(self._heads) - {node.name for node in self._session.get_outputs()}
+        kinds = {node.name: node.type for node in self._session.get_outputs()}
+        missing = set(self._heads) - set(kinds)
         if missing:
             raise BundleError(f"atoms.onnx: lacks the outputs {sorted(missing)} of the card's heads")
+        for head in self._heads:
+            if kinds[head] != FLOATS:
+                raise BundleError(f"atoms.onnx: output {head!r} must be {FLOATS}, got {kinds[head]}")
 
 
 def check_provider(provider: str) -> None:
@@ -101,4 +106,5 @@ def _open(graph: bytes, provider: str, threads: int) -> ort.InferenceSession:
         ) from error
     if name not in session.get_providers():
         raise ProviderError(f"`provider` {provider} was asked for and the runtime did not grant it")
+    session.disable_fallback()  # to the CPU, when a run fails
     return session

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,6 +16,7 @@ from atomlens.server.session import Provider
 
 PREFIX = "ATOMLENS_"
 KINDS: dict[str, type[str] | type[float]] = {"address": str, "provider": str, "grace_seconds": float}
+MOST_MIB = 2047  # gRPC counts the bytes of a message in 31 bits
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 
 
@@ -38,16 +41,18 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         host, _, port = self.address.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
             raise ValueError(f"`address` must be HOST:PORT, got {self.address!r}")
         if self.provider not in get_args(Provider):
             raise ValueError(f"`provider` must be {' or '.join(get_args(Provider))}, got {self.provider!r}")
         for name in ("batch_cost", "max_structure_cost", "max_queue_cost", "window_cost", "max_message_mib"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
+        if self.max_message_mib > MOST_MIB:
+            raise ValueError(f"`max_message_mib` must be at most {MOST_MIB}, got {self.max_message_mib}")
         for name in ("workers", "grace_seconds"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"`{name}` must be finite and not negative, got {getattr(self, name)}")
 
     @classmethod
     def from_environment(
@@ -68,7 +73,11 @@ class ServerSettings:
     @property
     def limits(self) -> Limits:
         """The engine's limits."""
-        return Limits(max_structure_cost=self.max_structure_cost, batch_cost=self.batch_cost)
+        return Limits(
+            max_structure_cost=self.max_structure_cost,
+            max_request_cost=self.max_queue_cost,
+            batch_cost=self.batch_cost,
+        )
 
     @property
     def threads(self) -> int:

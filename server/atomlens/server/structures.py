@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from atomlens.server.buffers import Array, decode
 from atomlens.server.errors import InputError
+from atomlens.server.limits import MAX_STRUCTURES
 from atomlens.v1 import structures_pb2
 
 Floats = npt.NDArray[np.float64]
@@ -48,9 +50,15 @@ class Structures:
         """Return the structures that a message holds; nothing but the shapes is checked.
 
         Raises:
-            InputError: buffers disagree with the counts.
+            InputError: buffers disagree with the counts, or there are too many structures.
         """
         counts = decode(message.counts, "<i4", (-1,), "structures.counts").astype(np.int64)
+        if len(counts) > MAX_STRUCTURES:
+            raise InputError(
+                f"`structures` must be at most {MAX_STRUCTURES} in one message, got {len(counts)}",
+                "REQUEST_TOO_LARGE",
+                "structures.counts",
+            )
         if (counts < 0).any():
             raise InputError(f"`counts` must not be negative, got {counts.min()}", field="structures.counts")
         many, atoms = len(counts), int(counts.sum())
@@ -120,7 +128,7 @@ class Structures:
 
     def sums(self, values: Floats) -> Floats:
         """Return the sum of atomic ``values`` (atoms, ...) over each structure: (structures, ...)."""
-        columns = values.reshape(len(values), -1).T
+        columns = values.reshape(len(values), math.prod(values.shape[1:])).T
         totals: list[Floats] = [np.bincount(self.owners, column, len(self)) for column in columns]  # type: ignore[misc]
         return np.stack(totals, 1).reshape(len(self), *values.shape[1:])
 

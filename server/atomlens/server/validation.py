@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,12 @@ from atomlens.server.card import NUMBERS, Card, Head
 from atomlens.server.elements import SYMBOLS
 from atomlens.server.errors import InputError
 from atomlens.server.limits import Limits
-from atomlens.server.neighbors import Pairs
-from atomlens.server.structures import Floats, Structures
+from atomlens.server.structures import Floats, Integers, Structures
+from atomlens.server.work import PADDING, Work
 
 Mask = npt.NDArray[np.bool_] | np.bool_
 Failures = dict[int, InputError]
+FLATTEST_CELL = 1e-6  # volume over the product of the lengths
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +35,23 @@ def check(structures: Structures, card: Card, heads: tuple[Head, ...], limits: L
     """Return the first broken rule of each structure that breaks one, before its neighbors are sought."""
     failures: Failures = {}
     with np.errstate(all="ignore"):  # broken numbers are what is looked for
-        rules = (
+        for rule in (
             *_shape_rules(structures, limits),
             *_number_rules(structures, card),
-            *_cell_rules(structures, card, heads),
-            _size_rule(structures, card, limits),
-        )
-        for rule in rules:
-            _collect(structures, rule, failures)
+            *_cell_rules(structures, card, heads, limits),
+        ):
+            _collect(structures, np.arange(len(structures)), rule, failures)
     return failures
 
 
-def check_pairs(structures: Structures, pairs: Pairs, distances: Floats, limits: Limits) -> Failures:
-    """Return the structures with two atoms on one place."""
+def check_pairs(work: Work, rows: Integers, distances: Floats, limits: Limits) -> Failures:
+    """Return the structures that cost too much or have two atoms on one place, by index in the work.
+
+    The errors name them by ``rows``, their indices in the request.
+    """
     failures: Failures = {}
-    on_one_place = distances < limits.min_distance_angstrom
-    if not on_one_place.any():
-        return failures
-    met = np.zeros(len(structures.numbers), np.bool_)
-    met[pairs.centers[on_one_place]] = True
-    partners = dict(zip(pairs.centers[on_one_place], pairs.neighbors[on_one_place], strict=True))
-
-    def message(atom: int) -> str:
-        first = structures.offsets[structures.owners[atom]]
-        both = f"{atom - first} and {partners[atom] - first}"
-        return f"`positions` must not put two atoms on one place, as atoms {both} are"
-
-    _collect(structures, Rule(met, "COINCIDENT_ATOMS", "positions", message, per_atom=True), failures)
+    for rule in (_cost_rule(work, limits), _distance_rule(work, distances, limits)):
+        _collect(work.structures, rows, rule, failures)
     return failures
 
 
@@ -122,18 +113,30 @@ def _number_rules(structures: Structures, card: Card) -> Iterator[Rule]:
     )
 
 
-def _cell_rules(structures: Structures, card: Card, heads: tuple[Head, ...]) -> Iterator[Rule]:
+def _cell_rules(
+    structures: Structures, card: Card, heads: tuple[Head, ...], limits: Limits
+) -> Iterator[Rule]:
     periodic = structures.pbc.any(1)
+    finite = np.isfinite(structures.cells).all((1, 2))
+    far = limits.max_coordinate_angstrom
+    tame = (np.abs(structures.cells) <= far).all((1, 2))  # (structures,)
     yield Rule(
-        ~np.isfinite(structures.cells).all((1, 2)),
+        ~finite,
         "NOT_FINITE",
         "cells",
         lambda row: f"`cell` must be finite, got {structures.cells[row].tolist()}",
     )
-    volumes = np.abs(np.linalg.det(np.nan_to_num(structures.complete_cells)))
-    lengths = np.linalg.norm(structures.complete_cells, axis=2).prod(1)
     yield Rule(
-        periodic & ~(volumes > 1e-6 * lengths),
+        ~tame,
+        "COORDINATES_TOO_LARGE",
+        "cells",
+        lambda row: f"`cell` must lie within {far:g} Å of the origin, got {structures.cells[row].tolist()}",
+    )
+    cells = replace(structures, cells=np.where(tame.reshape(-1, 1, 1), structures.cells, 0.0)).complete_cells
+    volumes = np.abs(np.linalg.det(cells))
+    lengths = np.linalg.norm(cells, axis=2).prod(1)
+    yield Rule(
+        periodic & ~(volumes > FLATTEST_CELL * lengths),
         "MISSING_CELL",
         "cells",
         lambda row: (
@@ -152,44 +155,45 @@ def _cell_rules(structures: Structures, card: Card, heads: tuple[Head, ...]) -> 
     )
 
 
-def _size_rule(structures: Structures, card: Card, limits: Limits) -> Rule:
-    cost = estimated_cost(structures, card.cutoff_angstrom)
+def _cost_rule(work: Work, limits: Limits) -> Rule:
+    most = limits.max_structure_cost
+    broken = (work.costs() > most) | (work.structures.counts * work.slots() > PADDING * most)
+    broken[list(work.pairs.exceeding)] = True
     return Rule(
-        cost > limits.max_structure_cost,
+        broken,
         "STRUCTURE_TOO_LARGE",
         "positions",
-        lambda row: (
-            f"a structure may cost at most {limits.max_structure_cost} (atoms + pairs within the cutoff), "
-            f"this one costs about {cost[row]:.3g}"
+        lambda _: (
+            f"a structure may cost at most {most} (atoms + pairs within the cutoff), this one costs more"
         ),
     )
 
 
-def estimated_cost(structures: Structures, cutoff: float) -> Floats:
-    """Return a bound from below on atoms + pairs that needs no neighbor list, for each structure.
+def _distance_rule(work: Work, distances: Floats, limits: Limits) -> Rule:
+    structures = work.structures
+    near = distances < limits.min_distance_angstrom
+    centers, neighbors = work.pairs.centers[near], work.pairs.neighbors[near]  # sorted by center
+    met = np.zeros(len(structures.numbers), np.bool_)
+    met[centers] = True
 
-    Atoms that share a cube whose diagonal is the cutoff are pairs. In a periodic structure the number of
-    images within the cutoff follows from the cell's volume.
-    """
-    cubes = np.floor(np.nan_to_num(structures.positions) / (cutoff / np.sqrt(3.0)))
-    keys = np.column_stack([structures.owners, np.clip(cubes, -1e9, 1e9).astype(np.int64)])
-    _, first, members = np.unique(keys, axis=0, return_index=True, return_counts=True)
-    shared = np.zeros(len(structures))
-    np.add.at(shared, structures.owners[first], members * (members - 1.0))
-    volumes = np.abs(np.linalg.det(np.nan_to_num(structures.complete_cells)))
-    volumes *= (2.0 * cutoff) ** (~structures.pbc).sum(1)  # where nothing repeats, the sphere is the end
-    dense = structures.counts**2 * (4.0 / 3.0 * np.pi * cutoff**3) / np.maximum(volumes, 1e-12)
-    pairs = np.where(structures.pbc.any(1), dense, shared)
-    return np.asarray(structures.counts + pairs, np.float64)
+    def message(atom: int) -> str:
+        first = structures.offsets[structures.owners[atom]]
+        partner = neighbors[np.searchsorted(centers, atom)]
+        both = f"{atom - first} and {partner - first}"
+        return f"`positions` must not put two atoms on one place, as atoms {both} are"
+
+    return Rule(met, "COINCIDENT_ATOMS", "positions", message, per_atom=True)
 
 
-def _collect(structures: Structures, rule: Rule, failures: Failures) -> None:
+def _collect(structures: Structures, rows: Integers, rule: Rule, failures: Failures) -> None:
     """Add the structures that break the rule and broke none before."""
     for index in np.flatnonzero(rule.broken):
         row = int(structures.owners[index]) if rule.per_atom else int(index)
         if row not in failures:
             place = f".{rule.field}[{index - structures.offsets[row]}]" if rule.per_atom else f".{rule.field}"
-            failures[row] = InputError(rule.message(int(index)), rule.reason, f"structures[{row}]{place}")
+            failures[row] = InputError(
+                rule.message(int(index)), rule.reason, f"structures[{rows[row]}]{place}"
+            )
 
 
 def _symbol(number: int) -> str:

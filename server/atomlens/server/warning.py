@@ -41,11 +41,11 @@ def _close_pairs(card: Card, rows: Integers, work: Work, distances: Floats) -> l
     close = close[np.argsort((distances - limits)[close], kind="stable")]
     owners = atoms.owners[pairs.centers[close]]
     warnings = []
-    for row, first in zip(*np.unique(owners, return_index=True), strict=True):
+    for row, first, many in zip(*np.unique(owners, return_index=True, return_counts=True), strict=True):
         pair = close[first]
         i, j = (int(end[pair] - atoms.offsets[row]) for end in (pairs.centers, pairs.neighbors))
         names = "-".join(SYMBOLS[numbers[end[pair]]] for end in (pairs.centers, pairs.neighbors))
-        others = f" ({(owners == row).sum() - 1} more such pairs)" if (owners == row).sum() > 1 else ""
+        others = f" ({many - 1} more such pairs)" if many > 1 else ""
         warnings.append(
             Warned(
                 int(rows[row]),

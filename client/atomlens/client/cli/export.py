@@ -28,9 +28,10 @@ def add_parser(commands: Any) -> None:
     card.add_argument(
         "--limit",
         dest="limits",
+        metavar="SENTENCE",
         action="append",
         default=[],
-        help="a sentence on what the model cannot do; may be repeated",
+        help="what the model cannot do; may be repeated",
     )
     parser.set_defaults(run=run)
 
@@ -40,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     from atomlens.export.bundle import export_bundle
     from atomlens.export.card import Description
     from atomlens.export.checkpoint import Checkpoint
-    from atomlens.export.verification import TOLERANCE, VerificationError
+    from atomlens.export.verification import VerificationError
+    from atomlens.server.verification import TOLERANCE
 
     if not args.checkpoint.is_file():
         raise ValueError(f"{args.checkpoint} is no file")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -13,8 +14,11 @@ from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.engine import Admission
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
+from atomlens.server.work import Work
 from atomlens.v1 import explanation_service_pb2 as pb
 from atomlens.v1 import explanation_service_pb2_grpc as pb_grpc
+
+MOST_CHUNKS = 1000  # of a stream, unanswered at the same time
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -32,36 +36,38 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
         structures = Structures.from_proto(request.structures)
         admission = await self._engine.admit(model, structures, request.heads)
         explanations, provenance = await self._engine.finish(model, admission, deadline)
-        return pb.ExplainResponse(explanations=explanations.to_proto(), provenance=provenance.to_proto())
+        return await self._engine.outside(
+            lambda: pb.ExplainResponse(explanations=explanations.to_proto(), provenance=provenance.to_proto())
+        )
 
     async def ExplainStream(self, requests: object, context: Context) -> None:  # type: ignore[override]  # noqa: ARG002, N802
         """Answer chunks as they are done, reading on while the unanswered cost is within the window."""
-        messages = self._messages(context)
-        options = StreamOptions.from_proto(await anext(messages, None), self._engine.repository)
-        await context.write(options.opened(self._window_cost))
-        stream = _Stream(self._engine, options, context, _Window(self._window_cost))
-        async with asyncio.TaskGroup() as answers:
-            async for message in messages:
-                chunk = Chunk.from_proto(message)
-                admission = await self._engine.admit(options.model, chunk.structures, options.heads)
-                await stream.window.enter(admission.work.cost)
-                answers.create_task(stream.answer(chunk, admission))
+        async with aclosing(self._messages(context)) as messages:
+            options = StreamOptions.from_proto(await anext(messages, None), self._engine.repository)
+            await context.write(options.opened(self._window_cost))
+            stream = _Stream(self._engine, options, context, _Window(self._window_cost))
+            async with asyncio.TaskGroup() as answers:
+                async for message in messages:
+                    chunk = Chunk.from_proto(message)
+                    admission = await self._engine.admit(options.model, chunk.structures, options.heads)
+                    cost = stream.window.enter(chunk.structures, admission.work)
+                    answers.create_task(stream.answer(chunk, admission, cost))
+                    await stream.window.room()
 
-    async def _messages(self, context: Context) -> AsyncIterator[pb.ExplainStreamRequest]:
+    async def _messages(self, context: Context) -> AsyncGenerator[pb.ExplainStreamRequest]:
         """Yield what the client sends until it has no more, or the server is to leave."""
         draining = asyncio.ensure_future(self._draining.wait())
+        reading = asyncio.ensure_future(context.read())
         try:
             while True:
-                reading = asyncio.ensure_future(context.read())
                 await asyncio.wait({reading, draining}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    reading.cancel()
-                    return
-                if reading.result() is grpc.aio.EOF:
+                if not reading.done() or reading.result() is grpc.aio.EOF:
                     return
                 yield reading.result()
+                reading = asyncio.ensure_future(context.read())
         finally:
             draining.cancel()
+            reading.cancel()
 
 
 class _Window:
@@ -71,9 +77,15 @@ class _Window:
         self._limit, self._cost = limit, 0
         self._changed = asyncio.Event()
 
-    async def enter(self, cost: int) -> None:
-        """Add to the cost, then wait until it is within the window."""
+    def enter(self, structures: Structures, work: Work) -> int:
+        """Add the cost of a chunk and return it; structures that failed and empty chunks are not free."""
+        refused = len(structures.numbers) - len(work.structures.numbers)
+        cost = max(work.cost + refused + len(structures), self._limit // MOST_CHUNKS)
         self._cost += cost
+        return cost
+
+    async def room(self) -> None:
+        """Wait until the cost is within the window."""
         while self._cost > self._limit:
             self._changed.clear()
             await self._changed.wait()
@@ -94,14 +106,15 @@ class _Stream:
         self._deadline = _deadline(context)
         self._writing = asyncio.Lock()
 
-    async def answer(self, chunk: Chunk, admission: Admission) -> None:
-        """Compute one chunk and send its answer."""
+    async def answer(self, chunk: Chunk, admission: Admission, cost: int) -> None:
+        """Compute one chunk of this cost and send its answer."""
         explanations, provenance = await self._engine.finish(
             self._options.model, admission, self._deadline, patient=True
         )
+        message = await self._engine.outside(chunk.answered, explanations, provenance)
         async with self._writing:
-            await self._context.write(chunk.answered(explanations, provenance))
-        self.window.leave(admission.work.cost)
+            await self._context.write(message)
+        self.window.leave(cost)
 
 
 def _deadline(context: Context) -> float:

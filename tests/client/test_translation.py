@@ -1,0 +1,103 @@
+"""Statuses as errors of the client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from atomlens.client import errors
+from atomlens.client.translation import DETAILS_KEY, from_status, of_one_structure, translated
+
+
+def status(code: int, message: str, reason: str, field: str) -> status_pb2.Status:
+    """Return a status as the server makes it."""
+    made = status_pb2.Status(code=code, message=message)
+    violation = error_details_pb2.BadRequest.FieldViolation(field=field)
+    for detail in (
+        error_details_pb2.ErrorInfo(reason=reason, domain="atomlens"),
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    ):
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        made.details.append(packed)
+    return made
+
+
+class Failed(grpc.RpcError):
+    """A call that failed, as gRPC raises it."""
+
+    def __init__(self, code: grpc.StatusCode, details: str, made: status_pb2.Status | None = None) -> None:
+        super().__init__()
+        self._code, self._details, self._made = code, details, made
+
+    def code(self) -> grpc.StatusCode:
+        """Return the code."""
+        return self._code
+
+    def details(self) -> str:
+        """Return the message."""
+        return self._details
+
+    def trailing_metadata(self) -> Any:
+        """Return the details as metadata."""
+        return [] if self._made is None else [(DETAILS_KEY, self._made.SerializeToString())]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (code_pb2.INVALID_ARGUMENT, errors.InputError),
+        (code_pb2.NOT_FOUND, errors.UnknownModelError),
+        (code_pb2.FAILED_PRECONDITION, errors.UnusableModelError),
+        (code_pb2.RESOURCE_EXHAUSTED, errors.OverloadedError),
+        (code_pb2.UNAVAILABLE, errors.UnavailableError),
+        (code_pb2.DEADLINE_EXCEEDED, errors.DeadlineError),
+        (code_pb2.CANCELLED, errors.CancelledError),
+        (code_pb2.INTERNAL, errors.InternalError),
+        (code_pb2.UNIMPLEMENTED, errors.InternalError),
+    ],
+)
+def test_kinds(code: int, kind: type[errors.AtomLensError]) -> None:
+    """Every status becomes the error of who must act, with its message, reason and field."""
+    error = from_status(status(code, "what is wrong", "WHY", "structures[3].positions[7]"))
+    assert type(error) is kind
+    assert (str(error), error.reason, error.field) == ("what is wrong", "WHY", "structures[3].positions[7]")
+
+
+def test_builtin_kinds() -> None:
+    """Errors can be caught as what Python calls them too."""
+    assert issubclass(errors.InputError, ValueError)
+    assert issubclass(errors.UnavailableError, ConnectionError)
+    assert issubclass(errors.DeadlineError, TimeoutError)
+    assert issubclass(errors.MissingExtraError, ImportError)
+
+
+def test_of_one_structure() -> None:
+    """The error of one structure does not tell of a batch that the caller never saw."""
+    made = status(
+        code_pb2.INVALID_ARGUMENT, "`structures[3].positions` is bad", "X", "structures[3].positions[7]"
+    )
+    error = of_one_structure(made)
+    assert (str(error), error.field) == ("`positions` is bad", "positions[7]")
+
+
+def test_rich_errors_of_calls() -> None:
+    """A failed call raises the error that its details hold, from what gRPC raised."""
+    failed = Failed(
+        grpc.StatusCode.NOT_FOUND, "x", status(code_pb2.NOT_FOUND, "no such model", "UNKNOWN_MODEL", "")
+    )
+    with pytest.raises(errors.UnknownModelError, match="no such model") as caught, translated("host:1"):
+        raise failed
+    assert caught.value.reason == "UNKNOWN_MODEL"
+    assert caught.value.__cause__ is failed
+
+
+def test_plain_errors_of_calls() -> None:
+    """A call that reaches no server names the address."""
+    with pytest.raises(errors.UnavailableError) as caught, translated("host:1"):
+        raise Failed(grpc.StatusCode.UNAVAILABLE, "connection\nrefused")
+    assert str(caught.value) == "no AtomLens server answers at host:1 (connection refused)"
