@@ -30,7 +30,8 @@ def test_failure_leaves_nothing(tmp_path: Path) -> None:
             stream.write("new")
             raise RuntimeError
 
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

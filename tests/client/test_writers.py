@@ -62,7 +62,7 @@ def test_extxyz(tmp_path: Path, three: list[Explanation]) -> None:
     frames = ase.io.read(tmp_path / "a.extxyz", ":")
     assert isinstance(frames, list)
     assert [frame.info["models"] for frame in frames] == ["e q", "e", "q"]
-    assert [str(frame.info["versions"]) for frame in frames] == ["2 1", "2", "1"]
+    assert [np.atleast_1d(frame.info["versions"]).tolist() for frame in frames] == [[2, 1], [2], [1]]
     assert frames[1].info["digests"] == "ab" * 32
     assert frames[1].calc.results["energy"] == three[1].energy
     assert frames[2].pbc.tolist() == [True, False, False]
@@ -128,7 +128,8 @@ def test_failure(tmp_path: Path, three: list[Explanation], suffix: str) -> None:
             writer.write(three[0])
             raise RuntimeError
 
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 

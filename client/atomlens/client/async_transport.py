@@ -67,11 +67,16 @@ class AsyncGrpcTransport:
             return await self._explanations.Explain(request, timeout=timeout_seconds)
 
     async def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
-        """Open a stream."""
-        call = self._explanations.ExplainStream(requests)
+        """Open a stream; structures follow when the server has accepted the opening.
+
+        In grpc.aio a write that meets the end of a call hides why the call ended.
+        """
+        opened = asyncio.Event()
+        call = self._explanations.ExplainStream(_paced(requests, opened))
         try:
             with translated(self.address):
                 async for response in call:
+                    opened.set()
                     yield response
         finally:
             call.cancel()
@@ -129,6 +134,13 @@ class AsyncLocalTransport:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+async def _paced(requests: AsyncIterator[Request], opened: asyncio.Event) -> AsyncIterator[Request]:
+    yield await anext(requests)
+    await opened.wait()
+    async for request in requests:
+        yield request
 
 
 async def _feed(requests: AsyncIterator[Request], feed: queue.SimpleQueue[Request | None]) -> None:

@@ -23,6 +23,7 @@ from atomlens.client.errors import (
 )
 
 DETAILS_KEY = "grpc-status-details-bin"
+BROKEN_WRITE = "execute_batch"  # grpc.aio calls it internal when it writes to a call that has ended
 STRUCTURE_INDEX = re.compile(r"structures\[\d+\]\.?")
 ERRORS: dict[int, type[AtomLensError]] = {
     code_pb2.INVALID_ARGUMENT: InputError,
@@ -64,6 +65,8 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
             return from_status(status_pb2.Status.FromString(value))
     code = call.code().value[0]
     message = " ".join(str(call.details() or "").split())
+    if code == code_pb2.INTERNAL and BROKEN_WRITE in str(getattr(call, "debug_error_string", str)()):
+        code, message = code_pb2.UNAVAILABLE, "the connection broke"
     if code == code_pb2.UNAVAILABLE:
         message = f"no AtomLens server answers at {address} ({message})"
     elif code == code_pb2.DEADLINE_EXCEEDED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -41,10 +41,11 @@ def open_writer(path: Path) -> Iterator[Writer]:
     atom, ``.npz`` flat arrays. The file appears when the block ends without an error.
     """
     check_suffix(path)
-    with whole_file(path, "wb" if path.suffix == ".npz" else "w") as stream:
-        with closing(_writer(path.suffix, stream)) as writer:
-            yield writer
-            writer.finish()
+    with ExitStack() as opened:
+        stream = opened.enter_context(whole_file(path, "wb" if path.suffix == ".npz" else "w"))
+        writer = opened.enter_context(closing(_writer(path.suffix, stream)))
+        yield writer
+        writer.finish()
 
 
 def check_suffix(path: Path) -> None:
