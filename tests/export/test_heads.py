@@ -47,15 +47,18 @@ def test_a_vanishing_dipole_has_a_gradient() -> None:
     assert torch.isfinite(raw.grad).all()
 
 
-@pytest.mark.parametrize(("oxygen", "flipped"), [(0.3, True), (-0.3, False)])
-def test_oxygen_ends_up_negative(oxygen: float, flipped: bool) -> None:
-    """Positive oxygen turns the sign of all charges, negative oxygen does not."""
+@pytest.mark.parametrize("constant", [-5.0, 0.0, 5.0])
+@pytest.mark.parametrize(("oxygen", "turned"), [(0.3, True), (-0.3, False)])
+def test_oxygen_ends_up_negative(oxygen: float, turned: bool, constant: float) -> None:
+    """Oxygen above the average turns the sign, below it does not, whatever constant training added."""
+    values = torch.tensor([oxygen, -oxygen / 2, -oxygen / 2]) + constant
     head = ChargeHead()
-    assert head.fix_sign({1: -oxygen, 8: oxygen}) is flipped
-    assert head(torch.tensor(oxygen)) < 0
+    assert head.settle(head(values), torch.tensor([8, 1, 1])) is turned
+    assert head(values).tolist() == pytest.approx([-0.3, 0.15, 0.15], abs=1e-6)
 
 
 def test_the_sign_is_left_alone_without_oxygen_and_for_energies() -> None:
     """There is no rule to apply."""
-    assert not ChargeHead().fix_sign({1: 0.4})
-    assert not EnergyHead().fix_sign({8: 4.0})
+    values, numbers = torch.tensor([0.4, 0.2]), torch.tensor([1, 6])
+    assert not ChargeHead().settle(values, numbers)
+    assert not EnergyHead().settle(values, torch.tensor([8, 1]))

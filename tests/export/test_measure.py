@@ -82,6 +82,8 @@ def test_oxygen_is_negative_after_measuring(
         either[found.measured["sign_flipped"]] = found
     assert either.keys() == {True, False}
     again = measure(either[True], dipole_data, "")
-    assert again.measured == either[True].measured
-    assert either[True].measured["errors"] == either[False].measured["errors"]
+    assert again.measured["sign_flipped"]
+    assert torch.equal(again.weights["head.scale"], either[True].weights["head.scale"])
+    for one, other in zip(either[True].measured["errors"], either[False].measured["errors"], strict=True):
+        assert one["mae"] == pytest.approx(other["mae"], rel=1e-5)
     assert torch.equal(either[True].weights["head.scale"], either[False].weights["head.scale"])

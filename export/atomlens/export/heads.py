@@ -57,26 +57,28 @@ class EnergyHead(nn.Module):
         """Return E − ΣE⁰: (structures,) eV."""
         return surroundings.sums(contributions)
 
-    def fix_sign(self, mean_by_element: dict[int, float]) -> bool:  # noqa: ARG002
-        """Return False: the sign of an energy is not free."""
+    def settle(self, contributions: Tensor, numbers: Tensor) -> bool:  # noqa: ARG002
+        """Return False: training leaves nothing of an energy open."""
         return False
 
 
 class ChargeHead(nn.Module):
-    """q_i = y_i, shifted so that Σq = Q (here 0), and |p| = |Σ q_i (r_i − r_com)|."""
+    """q_i = ±y_i + b, shifted so that Σq = Q (here 0), and |p| = |Σ q_i (r_i − r_com)|."""
 
     scale: Tensor
+    shift: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("shift", torch.zeros(()))
 
     def standardise(self, labels: Tensor, counts: Tensor) -> None:
         """Do nothing: charges have no scale to take from dipoles."""
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the raw charges q: (atoms,) e."""
-        return self.scale * values
+        return self.scale * values + self.shift
 
     def property(self, contributions: Tensor, surroundings: Surroundings) -> Tensor:
         """Return |p|: (structures,) e·Å."""
@@ -85,12 +87,25 @@ class ChargeHead(nn.Module):
         dipole = surroundings.sums(charges[:, None] * surroundings.positions)  # (structures, 3)
         return torch.sqrt((dipole * dipole).sum(1) + SMOOTH)
 
-    def fix_sign(self, mean_by_element: dict[int, float]) -> bool:
-        """Make oxygen negative, since |p| cannot tell the sign; return whether charges were flipped."""
-        flipped = mean_by_element.get(8, -1.0) > 0
-        if flipped:
+    def settle(self, contributions: Tensor, numbers: Tensor) -> bool:
+        """Settle what |p| leaves open: raw charges average to zero, and oxygen is negative.
+
+        Neutrality takes away any constant, and |p| any sign, so that training may end with either.
+
+        Args:
+            contributions: raw charges of the training set, (atoms,).
+            numbers: their atomic numbers, (atoms,).
+
+        Returns:
+            Whether the sign was turned.
+        """
+        self.shift.sub_(contributions.mean())
+        oxygen = numbers == 8
+        turned = bool(oxygen.any() and contributions[oxygen].mean() > contributions.mean())
+        if turned:
             self.scale.neg_()
-        return flipped
+            self.shift.neg_()
+        return turned
 
 
 def build_head(settings: HeadSettings) -> EnergyHead | ChargeHead:

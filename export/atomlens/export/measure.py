@@ -21,24 +21,20 @@ from atomlens.server.structures import Floats, Structures
 def measure(checkpoint: Checkpoint, data: Dataset, command: str) -> Checkpoint:
     """Return the checkpoint with errors, contributions per element, closest pairs and the largest molecule.
 
-    The sign of charges is fixed here, since |p| leaves it open: oxygen is made negative.
+    What training leaves open is settled first: constant and sign of charges.
     """
     model = checkpoint.build()
     ragged = [_ragged(model, data, index) for index in range(3)]
+    numbers = torch.from_numpy(ragged[0].structures.numbers)
+    turned = model.head.settle(torch.from_numpy(_contributions(model, ragged[0])), numbers)
     contributions = _contributions(model, ragged[0])
-    flipped = model.head.fix_sign(
-        {row["number"]: row["mean"] for row in _by_element(contributions, ragged[0])}
-    )
-    if flipped:
-        contributions = -contributions
     measured = {
         "errors": [_errors(model, ragged[index], SPLITS[index], data.unit) for index in (1, 2)],
         "contributions": _by_element(contributions, ragged[0]),
         "closest": _closest(ragged[0]),
         "largest": _largest(ragged[0].structures),
         "hardware": f"{_processor()}, {checkpoint.training['threads']} thread(s), torch {torch.__version__}",
-        "sign_flipped": flipped
-        != checkpoint.measured.get("sign_flipped", False),  # measured twice: turned once
+        "sign_flipped": turned != checkpoint.measured.get("sign_flipped", False),  # turned again: as it was
     }
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     return replace(checkpoint, weights=weights, measured=measured, command=command)
