@@ -42,14 +42,14 @@ REFERENCES := H=-13.61312172,C=-1029.86312267,N=-1485.30251237,O=-2042.61123593
 ENERGY := --head energy --label u0_eV --references $(REFERENCES)
 DIPOLE := --head charge --label dipole_magnitude_eA
 SCHNET := --family schnet
-BPNN := --family bpnn --epochs 60 --batch-size 64 --learning-rate 2e-3
+BPNN := --family bpnn --learning-rate 2e-3
 TRAIN = $(BIN)/atomlens train $(DATA) --resume --run $(RUNS)
 
 train: $(VENV)/.test  ## train the bundled models again (DATA=data/qm9.npz), two to three hours on one core
 	$(TRAIN)/schnet-qm9-energy $(SCHNET) $(ENERGY) --epochs 30
 	$(TRAIN)/schnet-qm9-dipole $(SCHNET) $(DIPOLE) --epochs 24
-	$(TRAIN)/bpnn-qm9-energy $(BPNN) $(ENERGY)
-	$(TRAIN)/bpnn-qm9-dipole $(BPNN) $(DIPOLE)
+	$(TRAIN)/bpnn-qm9-energy $(BPNN) $(ENERGY) --epochs 60 --batch-size 64
+	$(TRAIN)/bpnn-qm9-dipole $(BPNN) $(DIPOLE) --epochs 45 --hidden 128,128
 
 QM9 := --data 'QM9 without its fluorine molecules, B3LYP/6-31G(2df,p), 10.6084/m9.figshare.c.978904' \
 	--data-licence CC0-1.0 --licence MIT \

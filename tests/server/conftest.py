@@ -114,7 +114,8 @@ def serving(toy_repository: Path) -> Serving:
 
     @asynccontextmanager
     async def start(**settings: Any) -> AsyncIterator[Running]:
-        server = Server(ServerSettings(**{"address": "127.0.0.1:0", "models": toy_repository, "workers": 1} | settings))
+        given: dict[str, Any] = {"address": "127.0.0.1:0", "models": toy_repository, "workers": 1} | settings
+        server = Server(ServerSettings(**given))
         await server.start()
         try:
             async with grpc.aio.insecure_channel(server.address, LARGE) as channel:

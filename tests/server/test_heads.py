@@ -51,7 +51,9 @@ def test_energies(aggregation: Aggregation, batch: Structures, rng: np.random.Ge
     raw = rng.normal(size=12)
     result = aggregate(head(aggregation), raw, batch, MASSES)
     for row, mine in enumerate(rows(batch)):
-        total = sum(value + OFFSETS[number] for value, number in zip(raw[mine], batch.numbers[mine], strict=True))
+        total = sum(
+            value + OFFSETS[number] for value, number in zip(raw[mine], batch.numbers[mine], strict=True)
+        )
         expected = total / batch.counts[row] if aggregation is Aggregation.MEAN else total
         assert result.properties[row] == pytest.approx(expected, rel=1e-14)
     assert isinstance(result.parts, OffsetParts)
@@ -60,7 +62,7 @@ def test_energies(aggregation: Aggregation, batch: Structures, rng: np.random.Ge
 
 
 def test_dipoles(batch: Structures, rng: np.random.Generator) -> None:
-    """q = raw + (Q − Σraw)/N, p = Σ q (r − r_com), P = |p|."""
+    """Q = raw + (Q − Σraw)/N, p = Σ q (r − r_com), P = |p|."""
     raw = rng.normal(size=12)
     result = aggregate(head(Aggregation.DIPOLE), raw, batch, MASSES)
     assert isinstance(result.parts, DipoleParts)

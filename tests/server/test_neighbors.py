@@ -25,7 +25,9 @@ def brute_force(structures: Structures) -> set[tuple[int, int, tuple[float, ...]
     positions, cell, pbc = structures.positions, structures.cells[0], structures.pbc[0]
     heights = 1.0 / np.linalg.norm(np.linalg.inv(structures.complete_cells[0]), axis=0)
     extents = np.ptp(positions @ np.linalg.inv(structures.complete_cells[0]), axis=0)
-    reach = [int(np.ceil(CUTOFF / h + e)) if on else 0 for h, e, on in zip(heights, extents, pbc, strict=True)]
+    reach = [
+        int(np.ceil(CUTOFF / h + e)) if on else 0 for h, e, on in zip(heights, extents, pbc, strict=True)
+    ]
     found = set()
     for image in product(*[range(-n, n + 1) for n in reach]):
         shift = np.array(image) @ cell
@@ -57,7 +59,7 @@ def test_molecules_have_the_pairs_of_a_double_loop(atoms: int, cluster: Cluster)
 def test_crystals_have_the_pairs_of_a_double_loop(
     size: float, shape: Floats, pbc: tuple[bool, ...], crystal: Crystal, rng: np.random.Generator
 ) -> None:
-    """In cells smaller and larger than the cutoff, along any directions, with unwrapped atoms, own images too."""
+    """In cells smaller and larger than the cutoff, along any directions, atoms unwrapped, own images too."""
     cell = size * shape
     positions = rng.uniform(-1.0, 2.0, (4, 3)) @ cell
     one = crystal([1, 6, 7, 8], positions, cell, pbc)
@@ -67,7 +69,9 @@ def test_crystals_have_the_pairs_of_a_double_loop(
 def test_directions_that_do_not_repeat_need_no_vector(crystal: Crystal) -> None:
     """A chain and a layer may leave the other vectors of their cell zero."""
     chain = crystal([6], [[0.0, 0.0, 0.0]], np.diag([2.0, 0.0, 0.0]), (True, False, False))
-    layer = crystal([6, 8], [[0.0, 0.0, 0.0], [0.0, 0.0, 40.0]], np.diag([3.0, 3.0, 0.0]), (True, True, False))
+    layer = crystal(
+        [6, 8], [[0.0, 0.0, 0.0], [0.0, 0.0, 40.0]], np.diag([3.0, 3.0, 0.0]), (True, True, False)
+    )
     assert listed(find_pairs(chain, CUTOFF)) == brute_force(chain)
     assert listed(find_pairs(layer, CUTOFF)) == brute_force(layer)
 
@@ -117,7 +121,10 @@ def test_a_request_with_too_many_pairs_is_refused(cluster: Cluster) -> None:
 def test_a_table_holds_each_pair_once_in_the_first_slots(crystal: Crystal) -> None:
     """Slots that are not needed are -1 and behind the others; there is one at least."""
     both = Structures.concatenate(
-        [crystal([6, 8], [[0.0, 0.0, 0.0], [1.2, 0.0, 0.0]], 4.0 * CUBE), Structures.molecules([1], [1], np.zeros((1, 3)))]
+        [
+            crystal([6, 8], [[0.0, 0.0, 0.0], [1.2, 0.0, 0.0]], 4.0 * CUBE),
+            Structures.molecules([1], [1], np.zeros((1, 3))),
+        ]
     )
     pairs = find_pairs(both, CUTOFF)
     table = make_table(pairs, 3)

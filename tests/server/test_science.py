@@ -35,7 +35,9 @@ NAMES = (*TOYS, *SHIPPED)
 # Graphs compute in float32. Positions within 16 Å are rounded by up to 5e-7 Å; where a pair repels,
 # contributions change by some 10 eV/Å. Twice the last bit of a contribution of 16 to 32 eV is 4e-6.
 FLOAT32 = 1e-5  # eV or e, per atom, for the same structure elsewhere; 2e-6 was measured
-LAST_BITS = 4e-6  # the same for the same positions in another batch; 2.4e-7 was measured: no bits are promised
+LAST_BITS = (
+    4e-6  # the same for the same positions in another batch; 2.4e-7 was measured: no bits are promised
+)
 FLOAT64 = 1e-9  # eV, e or e·Å: sums are taken in float64
 
 
@@ -51,6 +53,7 @@ class Answer:
 
     @classmethod
     def of(cls, message: Explanations) -> Answer:
+        """Return the answer that a message holds."""
         assert not message.failures, message.failures[0].status.message
         (head,) = message.heads
 
@@ -82,9 +85,11 @@ class Asked:
 
     @property
     def is_dipole(self) -> bool:
+        """Whether contributions are charges."""
         return self.aggregation == card_pb2.AGGREGATION_DIPOLE
 
     def __call__(self, structures: Structures) -> Answer:
+        """Ask for a batch."""
         request = ExplainRequest(model=ModelSelector(name=self.name), structures=self._pack(structures))
         return Answer.of(self._explanations.Explain(request).explanations)
 
@@ -102,8 +107,7 @@ class Asked:
         responses = [one for one in self._explanations.ExplainStream(requests()) if one.HasField("chunk")]
         first_ids = [int(np.frombuffer(one.chunk.ids, "<u8")[0]) for one in responses]
         return {
-            first: Answer.of(one.chunk.explanations)
-            for first, one in zip(first_ids, responses, strict=True)
+            first: Answer.of(one.chunk.explanations) for first, one in zip(first_ids, responses, strict=True)
         }
 
 
@@ -185,7 +189,9 @@ def moved(structures: Structures, positions: Floats) -> Structures:
 def pooled(structures: Structures, values: Floats) -> Floats:
     """Return plain sums over each structure, one by one."""
     ends = np.cumsum(structures.counts)
-    return np.array([values[end - count : end].sum(0) for end, count in zip(ends, structures.counts, strict=True)])
+    return np.array(
+        [values[end - count : end].sum(0) for end, count in zip(ends, structures.counts, strict=True)]
+    )
 
 
 def test_contributions_sum_to_the_energy(ask_energy: Asked, some: Structures) -> None:
@@ -199,7 +205,7 @@ def test_contributions_sum_to_the_energy(ask_energy: Asked, some: Structures) ->
 
 
 def test_charges_make_the_dipole(ask_dipole: Asked, some: Structures) -> None:
-    """p = Σ q (r − r_com), with the masses on the card, and the property is |p|."""
+    """P = Σ q (r − r_com), with the masses on the card, and the property is |p|."""
     answer = ask_dipole(some)
     masses = np.array([ask_dipole.card.masses[number] for number in some.numbers])[:, None]
     centers = pooled(some, masses * some.positions) / pooled(some, masses)
@@ -210,7 +216,7 @@ def test_charges_make_the_dipole(ask_dipole: Asked, some: Structures) -> None:
 
 
 def test_charges_are_neutral(ask_dipole: Asked, some: Structures) -> None:
-    """Charges sum to the total charge, and differ from the raw ones by the same for every atom of a molecule."""
+    """Charges sum to the total charge and differ from the raw ones by one number for each molecule."""
     answer = ask_dipole(some)
     assert np.abs(pooled(some, answer.contributions)).max() < FLOAT64
     shifts = answer.contributions - answer.parts[0]
@@ -242,7 +248,9 @@ def test_orientation_does_not_matter(
             assert np.abs(before.parts[1] @ turn - after.parts[1]).max() < FLOAT32 * reach * some.counts.max()
 
 
-@pytest.mark.parametrize("far", [[0.3, -0.2, 7.1], [1e4, -1e4, 1e4], [9e5, 0.0, -9e5]], ids=["near", "far", "limit"])
+@pytest.mark.parametrize(
+    "far", [[0.3, -0.2, 7.1], [1e4, -1e4, 1e4], [9e5, 0.0, -9e5]], ids=["near", "far", "limit"]
+)
 def test_place_does_not_matter(ask: Asked, some: Structures, far: list[float]) -> None:
     """Contributions, properties and dipoles stay wherever a molecule is; only the centre of mass moves."""
     before, after = ask(some), ask(moved(some, some.positions + far))
@@ -292,7 +300,9 @@ def test_two_copies_beyond_the_cutoff_equal_one(ask: Asked, some: Structures, ga
         one = some.take([row])
         aside = np.array([np.ptp(one.positions[:, 0]) + ask.card.cutoff_angstrom + gap, 0.0, 0.0])
         twice = Structures.molecules(
-            [2 * one.counts[0]], np.tile(one.numbers, 2), np.concatenate([one.positions, one.positions + aside])
+            [2 * one.counts[0]],
+            np.tile(one.numbers, 2),
+            np.concatenate([one.positions, one.positions + aside]),
         )
         alone, both = ask(one), ask(twice)
         reach = np.ptp(twice.positions, axis=0).max() if ask.is_dipole else 1.0
@@ -303,7 +313,7 @@ def test_two_copies_beyond_the_cutoff_equal_one(ask: Asked, some: Structures, ga
 def test_molecules_with_a_center_of_inversion_have_no_dipole(
     ask_dipole: Asked, rng: np.random.Generator
 ) -> None:
-    """p = 0 where symmetry forbids anything else, in any orientation."""
+    """P = 0 where symmetry forbids anything else, in any orientation."""
     carbon_dioxide = Structures.molecules([3], [8, 6, 8], np.outer([-1.16, 0.0, 1.16], [1.0, 0.0, 0.0]))
     acetylene = Structures.molecules([4], [1, 6, 6, 1], np.outer([-1.66, -0.6, 0.6, 1.66], [0.0, 0.0, 1.0]))
     for one in (benzene(), carbon_dioxide, acetylene):
@@ -340,7 +350,8 @@ def test_copies_beyond_the_cutoff_are_equal_at_every_depth(model: Model, some: S
     """The features that enter every block of a SchNet are those of the molecule alone."""
     session = ort.InferenceSession(model.bundle.atoms, providers=["CPUExecutionProvider"])
     one = some.take([len(some) // 2])
-    aside = one.positions + [np.ptp(one.positions[:, 0]) + model.card.cutoff_angstrom + 0.01, 0.0, 0.0]
+    gap = np.ptp(one.positions[:, 0]) + model.card.cutoff_angstrom + 0.01
+    aside = one.positions + np.array([gap, 0.0, 0.0])
     twice = Structures.molecules(
         [2 * one.counts[0]], np.tile(one.numbers, 2), np.concatenate([one.positions, aside])
     )

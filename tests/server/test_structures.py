@@ -44,7 +44,9 @@ def test_fields_that_no_structure_needs_may_be_empty(water: Structures) -> None:
 
 
 @pytest.mark.parametrize("field", ["numbers", "positions", "cells", "pbc", "charges", "spins"])
-@pytest.mark.parametrize("change", [lambda buffer: buffer[:-1], lambda buffer: buffer + buffer], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "change", [lambda buffer: buffer[:-1], lambda buffer: buffer + buffer], ids=["short", "long"]
+)
 def test_buffers_must_agree_with_the_counts(
     batch: Structures, pack: Pack, field: str, change: Callable[[bytes], bytes]
 ) -> None:
@@ -67,7 +69,7 @@ def test_counts_must_be_counts() -> None:
 def test_a_count_allocates_nothing() -> None:
     """Counts in the billions are compared with the buffers, not made room for."""
     message = structures_pb2.Structures(counts=np.full(1000, 2**31 - 1, "<i4").tobytes())
-    with pytest.raises(InputError, match="structures.numbers"):
+    with pytest.raises(InputError, match=r"structures\.numbers"):
         Structures.from_proto(message)
 
 
@@ -121,7 +123,9 @@ def test_energies_do_not_depend_on_where_atoms_are_written_down(
     assert np.abs(results[2] - results[0]).max() < 1e-5
 
 
-def test_a_vector_that_does_not_repeat_is_completed_across_the_others(crystal: Callable[..., Structures]) -> None:
+def test_a_vector_that_does_not_repeat_is_completed_across_the_others(
+    crystal: Callable[..., Structures],
+) -> None:
     """Whatever stands there, and with the vectors that repeat as they are."""
     cell = np.array([[3.0, 0.0, 0.0], [1.0, 2.0, 0.0], [7.0, 7.0, 0.0]])
     complete = crystal([6], [[0, 0, 0]], cell, (True, True, False)).complete_cells[0]

@@ -6,6 +6,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +26,13 @@ CUBE = 4.0 * np.eye(3)
 def door(model: Model) -> Callable[..., Admission]:
     """The door of the toy SchNet."""
 
-    def enter(structures: Structures, **limits: float) -> Admission:
+    def enter(structures: Structures, **limits: Any) -> Admission:
         return admit(model, structures, (), Limits(**limits))
 
     return enter
 
 
-def edit(water: Structures, **changes: object) -> Structures:
+def edit(water: Structures, **changes: Any) -> Structures:
     """Return water with fields replaced."""
     return replace(water, **changes)
 
@@ -46,44 +47,104 @@ def at(water: Structures, atom: int, place: list[float]) -> Structures:
 Bad = Callable[[Structures, Crystal], Structures]
 RULES: dict[str, tuple[Bad, str, str, str]] = {
     "empty": (
-        lambda w, c: Structures.molecules([0], [], np.zeros((0, 3))),
-        "EMPTY_STRUCTURE", "counts", "must have atoms, got none",
+        lambda _w, _c: Structures.molecules([0], [], np.zeros((0, 3))),
+        "EMPTY_STRUCTURE",
+        "counts",
+        "must have atoms, got none",
     ),
-    "nan": (lambda w, c: at(w, 1, [np.nan, 0, 0]), "NOT_FINITE", "positions[1]", r"must be finite, got \[nan"),
-    "infinite": (lambda w, c: at(w, 2, [0, np.inf, 0]), "NOT_FINITE", "positions[2]", "must be finite"),
-    "far": (lambda w, c: at(w, 2, [0, 0, -2e6]), "COORDINATES_TOO_LARGE", "positions[2]", "within 1e.06 Å"),
+    "nan": (
+        lambda w, _c: at(w, 1, [np.nan, 0, 0]),
+        "NOT_FINITE",
+        "positions[1]",
+        r"must be finite, got \[nan",
+    ),
+    "infinite": (lambda w, _c: at(w, 2, [0, np.inf, 0]), "NOT_FINITE", "positions[2]", "must be finite"),
+    "far": (lambda w, _c: at(w, 2, [0, 0, -2e6]), "COORDINATES_TOO_LARGE", "positions[2]", "within 1e.06 Å"),
     "one place": (
-        lambda w, c: at(w, 2, w.positions[1].tolist()),
-        "COINCIDENT_ATOMS", "positions[1]", "as atoms 1 and 2 are",
+        lambda w, _c: at(w, 2, w.positions[1].tolist()),
+        "COINCIDENT_ATOMS",
+        "positions[1]",
+        "as atoms 1 and 2 are",
     ),
     "one place in images": (
-        lambda w, c: c([6, 6], [[0, 0, 0], [4, 0, 0]], CUBE), "COINCIDENT_ATOMS", "positions[0]", "atoms 0 and 1",
+        lambda _w, c: c([6, 6], [[0, 0, 0], [4, 0, 0]], CUBE),
+        "COINCIDENT_ATOMS",
+        "positions[0]",
+        "atoms 0 and 1",
     ),
     "unknown element": (
-        lambda w, c: edit(w, numbers=np.array([8, 1, 9])),
-        "UNKNOWN_ELEMENT", "numbers[2]", r"toy-schnet-energy does not know element F \(9\), only H, C, N, O",
+        lambda w, _c: edit(w, numbers=np.array([8, 1, 9])),
+        "UNKNOWN_ELEMENT",
+        "numbers[2]",
+        r"toy-schnet-energy does not know element F \(9\), only H, C, N, O",
     ),
-    "no element": (lambda w, c: edit(w, numbers=np.array([0, 1, 1])), "UNKNOWN_ELEMENT", "numbers[0]", "element 0,"),
+    "no element": (
+        lambda w, _c: edit(w, numbers=np.array([0, 1, 1])),
+        "UNKNOWN_ELEMENT",
+        "numbers[0]",
+        "element 0,",
+    ),
     "beyond the table": (
-        lambda w, c: edit(w, numbers=np.array([8, 255, 1])), "UNKNOWN_ELEMENT", "numbers[1]", "element 255,",
+        lambda w, _c: edit(w, numbers=np.array([8, 255, 1])),
+        "UNKNOWN_ELEMENT",
+        "numbers[1]",
+        "element 255,",
     ),
-    "charge": (lambda w, c: edit(w, charges=np.array([1.0])), "UNSUPPORTED_CHARGE", "charges", r"charges \[0\], got 1"),
-    "charge nan": (lambda w, c: edit(w, charges=np.array([np.nan])), "UNSUPPORTED_CHARGE", "charges", "got nan"),
-    "spin": (lambda w, c: edit(w, spins=np.array([3])), "UNSUPPORTED_SPIN", "spins", r"multiplicities \[1\], got 3"),
-    "no cell": (lambda w, c: c([6], [[0, 0, 0]], 0 * CUBE), "MISSING_CELL", "cells", "must span the directions"),
+    "charge": (
+        lambda w, _c: edit(w, charges=np.array([1.0])),
+        "UNSUPPORTED_CHARGE",
+        "charges",
+        r"charges \[0\], got 1",
+    ),
+    "charge nan": (
+        lambda w, _c: edit(w, charges=np.array([np.nan])),
+        "UNSUPPORTED_CHARGE",
+        "charges",
+        "got nan",
+    ),
+    "spin": (
+        lambda w, _c: edit(w, spins=np.array([3])),
+        "UNSUPPORTED_SPIN",
+        "spins",
+        r"multiplicities \[1\], got 3",
+    ),
+    "no cell": (
+        lambda _w, c: c([6], [[0, 0, 0]], 0 * CUBE),
+        "MISSING_CELL",
+        "cells",
+        "must span the directions",
+    ),
     "flat cell": (
-        lambda w, c: c([6], [[0, 0, 0]], [[4, 0, 0], [4, 0, 0], [0, 0, 4]]), "MISSING_CELL", "cells", "must span",
+        lambda _w, c: c([6], [[0, 0, 0]], [[4, 0, 0], [4, 0, 0], [0, 0, 4]]),
+        "MISSING_CELL",
+        "cells",
+        "must span",
     ),
     "flat layer": (
-        lambda w, c: c([6], [[0, 0, 0]], [[4, 0, 0], [8, 0, 0], [0, 0, 0]], (True, True, False)),
-        "MISSING_CELL", "cells", "must span",
+        lambda _w, c: c([6], [[0, 0, 0]], [[4, 0, 0], [8, 0, 0], [0, 0, 0]], (True, True, False)),
+        "MISSING_CELL",
+        "cells",
+        "must span",
     ),
     "cell nan": (
-        lambda w, c: c([6], [[0, 0, 0]], np.nan * CUBE, (True, False, False)), "NOT_FINITE", "cells", "must be finite",
+        lambda _w, c: c([6], [[0, 0, 0]], np.nan * CUBE, (True, False, False)),
+        "NOT_FINITE",
+        "cells",
+        "must be finite",
     ),
-    "cell infinite": (lambda w, c: c([6], [[0, 0, 0]], np.inf * CUBE), "NOT_FINITE", "cells", "must be finite"),
-    "cell huge": (lambda w, c: c([6], [[0, 0, 0]], 1e200 * CUBE), "COORDINATES_TOO_LARGE", "cells", "within 1e.06 Å"),
-}  # fmt: skip
+    "cell infinite": (
+        lambda _w, c: c([6], [[0, 0, 0]], np.full((3, 3), np.inf)),
+        "NOT_FINITE",
+        "cells",
+        "must be finite",
+    ),
+    "cell huge": (
+        lambda _w, c: c([6], [[0, 0, 0]], 1e200 * CUBE),
+        "COORDINATES_TOO_LARGE",
+        "cells",
+        "within 1e.06 Å",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -92,7 +153,9 @@ def test_a_structure_that_breaks_a_rule_fails_alone(
 ) -> None:
     """The error has the rule's reason, names the field by its place in the request, and says what came."""
     make, reason, field, message = RULES[name]
-    coincident = at(water, 1, water.positions[0].tolist())  # fails later than others: rows must not be mixed up
+    coincident = at(
+        water, 1, water.positions[0].tolist()
+    )  # fails later than others: rows must not be mixed up
     batch = [water, edit(water, spins=np.array([7])), make(water, crystal), water, coincident]
     admission = door(Structures.concatenate(batch))
     assert sorted(admission.failures) == [1, 2, 4]
@@ -104,7 +167,9 @@ def test_a_structure_that_breaks_a_rule_fails_alone(
         raise error
 
 
-def test_valid_structures_are_admitted(door: Callable[..., Admission], water: Structures, crystal: Crystal) -> None:
+def test_valid_structures_are_admitted(
+    door: Callable[..., Admission], water: Structures, crystal: Crystal
+) -> None:
     """Given spins that the model takes, cells that nothing repeats in, and cells smaller than the cutoff."""
     batch = [
         edit(water, spins=np.array([1])),
@@ -162,7 +227,9 @@ def adversaries(rng: np.random.Generator, crystal: Crystal) -> dict[str, Structu
         ),
         "a clump in a huge cell": crystal([1] * 9000, rng.uniform(0, 2, (9000, 3)), 1e5 * np.eye(3)),
         "a clump over many images": crystal(
-            [1] * 9000, rng.uniform(0, 2, (9000, 3)) + 100.0 * rng.integers(-50, 50, (9000, 3)), 100.0 * np.eye(3)
+            [1] * 9000,
+            rng.uniform(0, 2, (9000, 3)) + 100.0 * rng.integers(-50, 50, (9000, 3)),
+            100.0 * np.eye(3),
         ),
     }
 

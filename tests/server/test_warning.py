@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from atomlens.server.card import Card
-from atomlens.server.limits import Limits
 from atomlens.server.engine import admit
 from atomlens.server.explanations import Warned
+from atomlens.server.limits import Limits
 from atomlens.server.model import Model
 from atomlens.server.structures import Structures
 from atomlens.server.warning import warn
@@ -35,13 +35,13 @@ def warnings(card: Card, model: Model, structures: Structures) -> tuple[Warned, 
 def test_what_was_seen_in_training_is_not_warned_of(card: Card, model: Model, water: Structures) -> None:
     """At exactly the closest distance too, give or take the rounding of float32."""
     assert warnings(card, model, water) == ()
-    edge = Structures.molecules([2], [8, 1], [[0, 0, 0], [np.float32(0.9) - 1e-6, 0, 0]])
+    edge = Structures.molecules([2], [8, 1], np.array([[0, 0, 0], [np.float32(0.9) - 1e-6, 0, 0]]))
     assert warnings(card, model, edge) == ()
 
 
 def test_the_worst_close_pair_is_named(card: Card, model: Model, water: Structures) -> None:
-    """One warning for each structure, with the pair furthest below its limit and how many others there are."""
-    squeezed = Structures.molecules([3], [8, 1, 1], [[0, 0, 0], [0.8, 0, 0], [0, 0.5, 0]])
+    """One warning for each structure: the pair furthest below its limit, and how many others there are."""
+    squeezed = Structures.molecules([3], [8, 1, 1], [[0.0, 0.0, 0.0], [0.8, 0.0, 0.0], [0.0, 0.5, 0.0]])
     (one,) = warnings(card, model, Structures.concatenate([water, squeezed, water]))
     assert (one.structure, one.kind) == (1, WARNING_KIND_CLOSE_PAIR)
     assert "atoms 1 and 2 (H-H) are 0.943 Å apart, closer than the 1.400 Å" in one.message
@@ -50,7 +50,7 @@ def test_the_worst_close_pair_is_named(card: Card, model: Model, water: Structur
 
 def test_pairs_that_never_met_in_training_are_warned_of(card: Card, model: Model) -> None:
     """Anywhere within the cutoff, in the request's own counting of structures."""
-    peroxide = Structures.molecules([2], [8, 8], [[0, 0, 0], [4.9, 0, 0]])
+    peroxide = Structures.molecules([2], [8, 8], [[0.0, 0.0, 0.0], [4.9, 0.0, 0.0]])
     bad = replace(peroxide, charges=np.array([3.0]))
     (one,) = warnings(card, model, Structures.concatenate([bad, peroxide]))
     assert one.structure == 1

@@ -98,10 +98,14 @@ def test_one_crowded_atom_does_not_pad_a_batch_without_bound() -> None:
     assert not Load(100, 1000, 90).fits(9000)
 
 
-def test_atoms_are_brought_near_the_origin_without_changing_a_vector(crystal: Callable[..., Structures]) -> None:
+def test_atoms_are_brought_near_the_origin_without_changing_a_vector(
+    crystal: Callable[..., Structures],
+) -> None:
     """However far apart they are, positions and shifts are small afterwards and give the same vectors."""
     rng = np.random.default_rng(0)
-    far = np.concatenate([rng.uniform(-2, 2, (5, 3)) + place for place in ([1e5, 0, 0], [0, -9e5, 40.0], [7, 8, 9])])
+    far = np.concatenate(
+        [rng.uniform(-2, 2, (5, 3)) + place for place in ([1e5, 0, 0], [0, -9e5, 40.0], [7, 8, 9])]
+    )
     one = Structures.concatenate(
         [Structures.molecules([15], [1] * 15, far), crystal([6], [[0, 0, 0]], np.diag([2.0, 3.0, 900.0]))]
     )

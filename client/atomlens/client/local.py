@@ -88,7 +88,6 @@ def _missing(error: ModuleNotFoundError) -> MissingExtraError | InternalError:
     if (error.name or "").split(".")[0] in (
         "atomlens",
         "onnxruntime",
-        "vesin",
         "grpc_health",
         "grpc_reflection",
     ):

@@ -13,6 +13,7 @@ from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.errors import BundleError
 from atomlens.server.repository import BUNDLED, Repository
 from atomlens.server.services.explanation import ExplanationServicer
+from atomlens.server.services.health import HealthServicer
 from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
 from atomlens.server.services.translation import Translation
@@ -28,6 +29,7 @@ SERVICES = (
     explanation_service_pb2.DESCRIPTOR.services_by_name["ExplanationService"].full_name,
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
 )
+PING_INTERVAL_MS = 60_000  # that clients may send while nothing else is sent; more often is punished
 log = logging.getLogger(__name__)
 
 
@@ -38,7 +40,7 @@ class Server:
         self.settings = settings
         self.address = ""
         self._draining = asyncio.Event()
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer(self._draining)
 
     async def start(self) -> None:
         """Load and warm the models, listen, and say that the server is ready.
@@ -78,6 +80,7 @@ class Server:
                 ("grpc.max_receive_message_length", size),
                 ("grpc.max_send_message_length", size),
                 ("grpc.so_reuseport", 0),
+                ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
             ],
         )
         explanation = ExplanationServicer(self._engine, self.settings.window_cost, self._draining)

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from atomlens.server.batching import Batcher
 from atomlens.server.engine import Admission, admit, finish
+from atomlens.server.errors import UnavailableError
 from atomlens.server.explanations import Explanations
 from atomlens.server.model import Model
 from atomlens.server.provenance import Provenance
@@ -27,6 +28,7 @@ class AsyncEngine:
         self.repository, self.limits = repository, settings.limits
         self._batcher = Batcher(settings.threads, settings.batch_cost, settings.max_queue_cost)
         self._door = ThreadPoolExecutor(settings.threads, "door")
+        self._closed = False
 
     async def admit(self, model: Model, structures: Structures, heads: Sequence[str]) -> Admission:
         """Validate structures and find their neighbors.
@@ -60,11 +62,18 @@ class AsyncEngine:
         return explanations, provenance
 
     async def outside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function that takes a while outside the event loop."""
+        """Run a function that takes a while outside the event loop.
+
+        Raises:
+            UnavailableError: the engine is closed.
+        """
+        if self._closed:
+            raise UnavailableError("the server is shutting down")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._door, lambda: function(*args, **kwargs))
 
     async def close(self) -> None:
         """Finish what is being computed and let the threads go."""
+        self._closed = True
         await self._batcher.close()
         self._door.shutdown()

@@ -12,7 +12,7 @@ class Limits:
     """Bounds on single structures, requests and batches. Cost is atoms + pairs within the cutoff."""
 
     max_atoms: int = 100_000  # of one structure
-    max_structure_cost: int = 4_000_000
+    max_structure_cost: int = 1_000_000  # a SchNet of 64 features takes 1.5 kB for each
     max_request_cost: int = 20_000_000
     batch_cost: int = 50_000  # beyond which a batch is closed
     max_coordinate_angstrom: float = 1e6

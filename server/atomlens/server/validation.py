@@ -13,10 +13,11 @@ from atomlens.server.elements import SYMBOLS
 from atomlens.server.errors import InputError
 from atomlens.server.limits import Limits
 from atomlens.server.structures import Floats, Integers, Structures
-from atomlens.server.work import PADDING, Work
+from atomlens.server.work import Work
 
 Mask = npt.NDArray[np.bool_] | np.bool_
 Failures = dict[int, InputError]
+MOST_PADDING = 2  # entries of a structure's neighbor table, empty ones included, for each of its cost
 FLATTEST_CELL = 1e-6  # volume over the product of the lengths
 
 
@@ -157,7 +158,7 @@ def _cell_rules(
 
 def _cost_rule(work: Work, limits: Limits) -> Rule:
     most = limits.max_structure_cost
-    broken = (work.costs() > most) | (work.structures.counts * work.slots() > PADDING * most)
+    broken = (work.costs() > most) | (work.structures.counts * work.slots() > MOST_PADDING * most)
     broken[list(work.pairs.exceeding)] = True
     return Rule(
         broken,

@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--provider", choices=("cpu", "cuda"), help="what models run on (default cpu)")
     where.add_argument(
-        "--timeout", type=float, default=60.0, metavar="SECONDS", help="longest wait for a server's answer (60)"
+        "--timeout",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="longest wait for a server's answer (60)",
     )
 
 

@@ -24,7 +24,6 @@ EXTRAS = {
     "onnx": "export",
     "onnxscript": "export",
     "onnxruntime": "server",
-    "vesin": "server",
     "grpc_health": "server",
     "grpc_reflection": "server",
     "ase": "report",

@@ -1,0 +1,38 @@
+"""`atomlens.server.services.reflection`: asked as generic tools ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+
+NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_services_and_their_messages_are_told(name: str, serving: Callable[..., Any]) -> None:
+    """Under the old name and under the new one."""
+
+    async def main() -> None:
+        async with serving() as (_, channel):
+            ask = channel.stream_stream(
+                f"/{name}/ServerReflectionInfo",
+                ServerReflectionRequest.SerializeToString,
+                ServerReflectionResponse.FromString,
+            )
+            symbol = "atomlens.v1.ExplanationService"
+            requests = [
+                ServerReflectionRequest(list_services=""),
+                ServerReflectionRequest(file_containing_symbol=symbol),
+            ]
+            services, files = [answer async for answer in ask(iter(requests))]
+            found = {service.name for service in services.list_services_response.service}
+            assert found == {symbol, "atomlens.v1.ModelService", "grpc.health.v1.Health", *NAMES}
+            file = FileDescriptorProto.FromString(files.file_descriptor_response.file_descriptor_proto[0])
+            assert [method.name for method in file.service[0].method] == ["Explain", "ExplainStream"]
+
+    asyncio.run(main())

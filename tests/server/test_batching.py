@@ -1,0 +1,271 @@
+"""`atomlens.server.batching`: with a model that can be held, so that what waits is known."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atomlens.server.batching import Batcher, Computed
+from atomlens.server.errors import DeadlineError, EngineError, OverloadedError, UnavailableError
+from atomlens.server.model import Model, Outputs
+from atomlens.server.neighbors import find_pairs
+from atomlens.server.structures import Structures
+from atomlens.server.work import Work
+
+
+class Held:
+    """Stands in for a model: echoes positions, notes batches, waits until let go, fails on number 13."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.entered, self.gate = threading.Semaphore(0), threading.Event()
+
+    def run(self, work: Work) -> Outputs:
+        """Echo positions."""
+        self.batches.append(work.structures.numbers.tolist())
+        self.entered.release()
+        assert self.gate.wait(30)
+        if 13 in work.structures.numbers:
+            raise EngineError("thirteen")
+        return {"energy": work.structures.positions[:, 0] * 1.0}
+
+
+@pytest.fixture
+def held() -> Held:
+    """A model that is held."""
+    return Held()
+
+
+def atoms(*numbers: int) -> Work:
+    """Return lone atoms, one structure each, with their numbers as positions: cost 1 each."""
+    places = np.array(numbers, float)[:, None] * [1.0, 0, 0]
+    one = Structures.molecules([1] * len(numbers), numbers, places)
+    return Work(one, find_pairs(one, 5.0))
+
+
+def scenario(
+    play: Callable[[Batcher, Callable[..., asyncio.Task[Computed]]], Coroutine[Any, Any, None]],
+    held: Held,
+    batch_cost: int = 100,
+    max_queue_cost: int = 1000,
+    workers: int = 1,
+) -> None:
+    """Play a scene with a batcher and a function that queues work and waits until it is queued."""
+
+    async def main() -> None:
+        batcher = Batcher(workers, batch_cost, max_queue_cost)
+        tasks: list[asyncio.Task[Computed]] = []
+
+        def queue(work: Work, model: Any = held, **options: Any) -> asyncio.Task[Computed]:
+            options = {"deadline": math.inf} | options
+            tasks.append(asyncio.create_task(batcher.compute(model, work, **options)))
+            return tasks[-1]
+
+        try:
+            await asyncio.wait_for(play(batcher, queue), 30)
+        finally:
+            held.gate.set()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await batcher.close()
+
+    asyncio.run(main())
+
+
+async def entered(held: Held) -> None:
+    """Wait until the model runs another batch."""
+    assert await asyncio.to_thread(held.entered.acquire, True, 30)
+
+
+def test_idle_workers_do_not_wait_and_busy_ones_fill_the_next_batch(held: Held) -> None:
+    """The first piece goes at once, those that come meanwhile together, each with its own answer."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        first = queue(atoms(1))
+        await entered(held)
+        later = [queue(atoms(2, 3)), queue(atoms(4)), queue(atoms(5, 6))]
+        await asyncio.sleep(0)
+        held.gate.set()
+        results = [await task for task in [first, *later]]
+        assert held.batches == [[1], [2, 3, 4, 5, 6]]
+        assert [one.outputs["energy"].tolist() for one in results] == [[1], [2, 3], [4], [5, 6]]
+        assert [one.batch_cost for one in results] == [1, 5, 5, 5]
+        assert results[1].queue_ms > 0
+
+    scenario(play, held)
+
+
+def test_a_batch_stays_within_its_cost(held: Held) -> None:
+    """Work is taken in order until the next does not fit; what is larger goes alone."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        queue(atoms(1))
+        await entered(held)
+        tasks = [queue(atoms(*numbers)) for numbers in ([2, 2], [3], [4], [5] * 9, [6], [7])]
+        await asyncio.sleep(0)
+        held.gate.set()
+        await asyncio.gather(*tasks)
+        assert held.batches[1:] == [[2, 2, 3], [4], [5] * 9, [6, 7]]
+
+    scenario(play, held, batch_cost=3)
+
+
+def test_batches_hold_work_of_one_model_oldest_first(held: Held) -> None:
+    """Models take turns by the age of their oldest work."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        other = Held()
+        other.gate.set()
+        queue(atoms(1))
+        await entered(held)
+        tasks = [queue(atoms(2), other), queue(atoms(3)), queue(atoms(4), other)]
+        await asyncio.sleep(0)
+        held.gate.set()
+        await asyncio.gather(*tasks)
+        assert held.batches == [[1], [3]]
+        assert other.batches == [[2, 4]]
+
+    scenario(play, held)
+
+
+def test_work_that_nobody_waits_for_is_not_computed(held: Held) -> None:
+    """Neither cancelled work nor work whose deadline passed in the queue."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        queue(atoms(1))
+        await entered(held)
+        cancelled, expired = queue(atoms(2)), queue(atoms(3), deadline=asyncio.get_running_loop().time())
+        wanted = queue(atoms(4))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        held.gate.set()
+        await wanted
+        with pytest.raises(DeadlineError, match="passed while the work waited"):
+            await expired
+        assert held.batches == [[1], [4]]
+
+    scenario(play, held)
+
+
+def test_one_that_fails_does_not_fail_its_neighbours(held: Held) -> None:
+    """The batch is computed again piece by piece."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        queue(atoms(1))
+        await entered(held)
+        good, bad, fine = queue(atoms(2)), queue(atoms(13)), queue(atoms(3))
+        await asyncio.sleep(0)
+        held.gate.set()
+        assert (await good).outputs["energy"].tolist() == [2]
+        assert (await fine).outputs["energy"].tolist() == [3]
+        with pytest.raises(EngineError, match="thirteen"):
+            await bad
+        assert (await queue(atoms(4))).outputs["energy"].tolist() == [4]
+
+    scenario(play, held)
+
+
+def test_a_full_queue_refuses(held: Held) -> None:
+    """By cost; what is being computed has left it, and an empty queue takes work of any cost."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        queue(atoms(*[1] * 50))
+        await entered(held)
+        queue(atoms(*[2] * 8))
+        refused, fits = queue(atoms(3, 3, 3)), queue(atoms(4, 4))
+        with pytest.raises(OverloadedError, match="the queue is full: it holds 8 of at most 10"):
+            await refused
+        held.gate.set()
+        await fits
+
+    scenario(play, held, max_queue_cost=10)
+
+
+def test_patient_work_waits_for_room(held: Held) -> None:
+    """And is computed when there is some."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        queue(atoms(1))
+        await entered(held)
+        queue(atoms(*[2] * 8))
+        patient = [queue(atoms(*[number] * 9), patient=True) for number in (3, 4, 5)]
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in patient)
+        held.gate.set()
+        assert [len((await task).outputs["energy"]) for task in patient] == [9, 9, 9]
+        assert held.batches[2:] == [[3] * 9, [4] * 9, [5] * 9]
+
+    scenario(play, held, batch_cost=9, max_queue_cost=10)
+
+
+def test_closing_finishes_what_runs_and_refuses_the_rest(held: Held) -> None:
+    """Those that wait in the queue, those that wait for room in it, and those that come later."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        running = queue(atoms(1))
+        await entered(held)
+        waiting, patient = queue(atoms(*[2] * 8)), queue(atoms(*[3] * 9), patient=True)
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(batcher.close())
+        await asyncio.sleep(0)
+        held.gate.set()
+        await closing
+        assert (await running).outputs["energy"].tolist() == [1]
+        for task in (waiting, patient, queue(atoms(4))):
+            with pytest.raises(UnavailableError, match="shutting down"):
+                await task
+        assert held.batches == [[1]]
+
+    scenario(play, held, max_queue_cost=10)
+
+
+def test_several_workers_compute_at_once(held: Held) -> None:
+    """As many batches as there are workers."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        tasks = [queue(atoms(number)) for number in (1, 2, 3)]
+        await entered(held)
+        await entered(held)
+        assert sorted(held.batches) == [[1], [2]]
+        held.gate.set()
+        await asyncio.gather(*tasks)
+        assert sorted(held.batches) == [[1], [2], [3]]
+
+    scenario(play, held, workers=2)
+
+
+def test_a_padded_table_closes_a_batch(held: Held) -> None:
+    """An atom with many neighbors is not put beside many atoms with few."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        clump = Structures.molecules([20], [9] * 20, np.random.default_rng(0).uniform(0, 1, (20, 3)))
+        queue(atoms(1))
+        await entered(held)
+        tasks = [queue(Work(clump, find_pairs(clump, 5.0))), queue(atoms(*[2] * 90))]
+        await asyncio.sleep(0)
+        held.gate.set()
+        await asyncio.gather(*tasks)
+        assert held.batches[1:] == [[9] * 20, [2] * 90]
+
+    scenario(play, held, batch_cost=500)
+
+
+def test_what_real_models_say_is_split_as_it_was_joined(model: Model, g2: Structures) -> None:
+    """Forty pieces of one molecule each get the outputs that they have alone."""
+
+    async def main() -> None:
+        batcher = Batcher(2, 2000, 10**6)
+        works = [model.prepare(g2.take([row])) for row in range(40)]
+        computed = await asyncio.gather(*[batcher.compute(model, work, math.inf) for work in works])
+        for one, work in zip(computed, works, strict=True):
+            assert np.abs(one.outputs["energy"] - model.run(work)["energy"]).max() < 4e-6
+        await batcher.close()
+
+    asyncio.run(main())

@@ -1,0 +1,76 @@
+"""`atomlens.server.engine`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atomlens.server.engine import Engine, admit, finish
+from atomlens.server.errors import InputError, UnknownModelError
+from atomlens.server.limits import Limits
+from atomlens.server.model import Model
+from atomlens.server.structures import Structures
+
+
+@pytest.fixture(scope="module")
+def engine(toy_repository: Path) -> Engine:
+    """The toy models."""
+    return Engine.open(toy_repository)
+
+
+def test_structures_are_explained_in_their_order(engine: Engine, g2: Structures) -> None:
+    """Whatever the size of the batches that they are computed in."""
+    whole = engine.explain(g2, "toy-bpnn-energy")
+    small = Engine(engine.repository, Limits(batch_cost=40)).explain(g2, "toy-bpnn-energy@1")
+    assert whole.answered.tolist() == list(range(len(g2)))
+    assert np.array_equal(whole.counts, g2.counts)
+    assert np.abs(whole.heads[0].properties - small.heads[0].properties).max() < 1e-4
+
+
+def test_failures_keep_their_places(engine: Engine, water: Structures) -> None:
+    """Among answers that are not touched by them."""
+    bad = replace(water, charges=np.array([1.0]))
+    mixed = engine.explain(Structures.concatenate([bad, water, bad, water]), "toy-schnet-dipole")
+    alone = engine.explain(water, "toy-schnet-dipole")
+    assert (mixed.structures, mixed.answered.tolist(), sorted(mixed.failures)) == (4, [1, 3], [0, 2])
+    assert np.allclose(mixed.heads[0].contributions, np.tile(alone.heads[0].contributions, 2), atol=4e-6)
+
+
+def test_nothing_is_explained_by_nothing(engine: Engine, water: Structures) -> None:
+    """No structures, or none that is valid, are no error."""
+    nothing = engine.explain(water.take([]), "toy-schnet-dipole")
+    assert (nothing.structures, nothing.heads[0].properties.shape) == (0, (0,))
+    failed = engine.explain(replace(water, spins=np.array([2])), "toy-schnet-dipole")
+    assert (failed.structures, failed.answered.tolist(), len(failed.failures)) == (1, [], 1)
+
+
+def test_unknown_names_are_errors_of_the_call(engine: Engine, water: Structures) -> None:
+    """Of models and of heads."""
+    with pytest.raises(UnknownModelError):
+        engine.explain(water, "nope")
+    with pytest.raises(InputError, match="`heads` of toy-bpnn-energy are energy, got 'charge'") as caught:
+        engine.explain(water, "toy-bpnn-energy", ["charge"])
+    assert (caught.value.reason, caught.value.field) == ("UNKNOWN_HEAD", "heads")
+
+
+def test_heads_are_answered_once(engine: Engine, water: Structures) -> None:
+    """A request that names one a million times does not get a million answers."""
+    assert len(engine.explain(water, "toy-bpnn-energy", ["energy"] * 1000).heads) == 1
+
+
+def test_a_number_that_is_not_finite_fails_its_structure_alone(model: Model, water: Structures) -> None:
+    """The others are answered as if it were not there."""
+    batch = Structures.concatenate([replace(water, spins=np.array([9])), water, water, water])
+    admission = admit(model, batch, (), Limits())
+    outputs = model.run(admission.work)
+    broken = {"energy": outputs["energy"].copy()}
+    broken["energy"][4] = np.inf  # of the second that was admitted
+    explanations = finish(model, admission, [broken])
+    assert explanations.answered.tolist() == [1, 3]
+    assert sorted(explanations.failures) == [0, 2]
+    assert explanations.failures[2].field == "structures[2]"
+    assert "not finite" in explanations.failures[2].message
+    assert np.allclose(explanations.heads[0].parts.model, outputs["energy"][[0, 1, 2, 6, 7, 8]])  # type: ignore[union-attr]

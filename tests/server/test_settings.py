@@ -1,0 +1,90 @@
+"""`atomlens.server.settings`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atomlens.server.cpus import available_cpus
+from atomlens.server.settings import PREFIX, ServerSettings
+
+
+def test_flags_come_before_the_environment_and_both_before_defaults() -> None:
+    """What is not given anywhere is as it is written in the class."""
+    environment = {
+        "ATOMLENS_ADDRESS": "0.0.0.0:1",
+        "ATOMLENS_WORKERS": "3",
+        "ATOMLENS_MODELS": "/models",
+        "HOME": "x",
+    }
+    settings = ServerSettings.from_environment({"address": "[::1]:2", "workers": None}, environment)
+    assert settings.address == "[::1]:2"
+    assert (settings.workers, settings.models) == (3, Path("/models"))
+    assert settings.batch_cost == ServerSettings().batch_cost
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(ServerSettings)])
+def test_every_setting_has_a_variable_of_its_type_and_a_help_text(name: str) -> None:
+    """A value comes out of the environment equal to one that is set in Python; an empty one is not given."""
+    default = getattr(ServerSettings(), name)
+    values: dict[str, Any] = {
+        "address": "localhost:7",
+        "models": Path("/m"),
+        "provider": "cuda",
+        "grace_seconds": 1.5,
+    }
+    value = values.get(name, 7)
+    settings = ServerSettings.from_environment({}, {PREFIX + name.upper(): str(value)})
+    assert getattr(settings, name) == value
+    assert ServerSettings.from_environment({}, {PREFIX + name.upper(): ""}) == ServerSettings()
+    assert default is None or isinstance(value, type(default))
+    assert next(one for one in fields(ServerSettings) if one.name == name).metadata["help"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"address": "localhost"}, "`address` must be HOST:PORT, got 'localhost'"),
+        ({"address": ":50551"}, "`address` must be HOST:PORT"),
+        ({"address": "host:port"}, "`address` must be HOST:PORT"),
+        ({"address": "host:65536"}, "`address` must be HOST:PORT"),
+        ({"address": "host:²"}, "`address` must be HOST:PORT"),
+        ({"provider": "gpu"}, "`provider` must be cpu or cuda, got 'gpu'"),
+        ({"batch_cost": 0}, "`batch_cost` must be positive, got 0"),
+        ({"max_structure_cost": -1}, "`max_structure_cost` must be positive"),
+        ({"max_queue_cost": 0}, "`max_queue_cost` must be positive"),
+        ({"window_cost": 0}, "`window_cost` must be positive"),
+        ({"max_message_mib": 0}, "`max_message_mib` must be positive"),
+        ({"max_message_mib": 2048}, "`max_message_mib` must be at most 2047, got 2048"),
+        ({"workers": -1}, "`workers` must be finite and not negative, got -1"),
+        ({"grace_seconds": -0.5}, "`grace_seconds` must be finite and not negative"),
+        ({"grace_seconds": float("nan")}, "`grace_seconds` must be finite and not negative"),
+        ({"grace_seconds": float("inf")}, "`grace_seconds` must be finite and not negative"),
+    ],
+)
+def test_errors_name_the_setting(changes: dict[str, Any], message: str) -> None:
+    """And what it must be, and what came."""
+    with pytest.raises(ValueError, match=message):
+        ServerSettings(**changes)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("WORKERS", "int"), ("GRACE_SECONDS", "float")])
+def test_errors_name_the_variable(name: str, kind: str) -> None:
+    """When its text is not of the setting's type."""
+    with pytest.raises(ValueError, match=f"`ATOMLENS_{name}` must be {kind}, got 'many'"):
+        ServerSettings.from_environment({}, {f"ATOMLENS_{name}": "many"})
+
+
+def test_no_workers_means_one_for_each_core() -> None:
+    """And any other number means itself."""
+    assert ServerSettings().threads == available_cpus()
+    assert ServerSettings(workers=5).threads == 5
+
+
+def test_limits_come_from_the_settings() -> None:
+    """A request may cost what the queue holds."""
+    limits = ServerSettings(max_structure_cost=11, max_queue_cost=22, batch_cost=33).limits
+    assert (limits.max_structure_cost, limits.max_request_cost, limits.batch_cost) == (11, 22, 33)
