@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from the checkout with the tools already installed."""
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
-    yield next(out.glob("atomlens-*.whl"))
+    return next(out.glob("atomlens-*.whl"))
 
 
 def test_wheel_holds_all_roots_and_models(wheel: Path) -> None:
@@ -41,7 +40,9 @@ def test_wheel_explains_water(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     water = tmp_path / "water.xyz"
     water.write_text("3\n\nO 0 0 0.119\nH 0 0.763 -0.477\nH 0 -0.763 -0.477\n")
-    script = "import sys; from atomlens.client.cli import main; import atomlens.client as c; print(c.__file__); sys.exit(main())"
+    script = (
+        "import atomlens.client as c; print(c.__file__); from atomlens.client.cli import main; exit(main())"
+    )
     answered = subprocess.run(
         [sys.executable, "-c", script, "explain", str(water), "-m", "schnet-qm9-energy"],
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
