@@ -45,7 +45,7 @@ SCHNET := --family schnet
 BPNN := --family bpnn --learning-rate 2e-3
 TRAIN = $(BIN)/atomlens train $(DATA) --resume --run $(RUNS)
 
-train: $(VENV)/.test  ## train the bundled models again (DATA=data/qm9.npz), about two hours on one core
+train: $(VENV)/.test  ## train the bundled models again (DATA=data/qm9.npz), a little over two hours on one core
 	$(TRAIN)/schnet-qm9-energy $(SCHNET) $(ENERGY) --epochs 30
 	$(TRAIN)/schnet-qm9-dipole $(SCHNET) $(DIPOLE) --epochs 24
 	$(TRAIN)/bpnn-qm9-energy $(BPNN) $(ENERGY) --epochs 60 --batch-size 64
