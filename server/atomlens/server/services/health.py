@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2
 
+Context = grpc.aio.ServicerContext[Any, Any]
+
 
 class HealthServicer(health.aio.HealthServicer):
     """The standard service, told when the server leaves."""
@@ -16,16 +18,31 @@ class HealthServicer(health.aio.HealthServicer):
         super().__init__()
         self._draining = draining
 
-    async def Watch(  # noqa: N802
-        self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> None:
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:  # noqa: N802
         """Tell a service's status whenever it changes; at last, that it is not serving."""
-        watching = asyncio.ensure_future(super().Watch(request, context))
+        told: Any = _Told(context)
+        watching = asyncio.ensure_future(super().Watch(request, told))
         leaving = asyncio.ensure_future(self._draining.wait())
         try:
             await asyncio.wait({watching, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            async with told.writing:
+                watching.cancel()
+            await asyncio.wait({watching})
+            await told.write(
+                health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
+            )
         finally:
             watching.cancel()
             leaving.cancel()
-        await asyncio.wait({watching})
-        await context.write(health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING))
+
+
+class _Told:
+    """A watch's context, in which one message is written at a time and none is cut short."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.writing = asyncio.Lock()
+
+    async def write(self, message: health_pb2.HealthCheckResponse) -> None:
+        async with self.writing:
+            await self._context.write(message)
