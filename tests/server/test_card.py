@@ -51,9 +51,19 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "an infinite mass": ({"masses": {"1": "Infinity", "6": 12, "7": 14, "8": 16}}, "must be finite"),
     "element 119": ({"elements": [1, 119]}, r"`elements` must be 1 to 118 .* got \[119\]"),
     "no cutoff": ({"cutoff_angstrom": 0}, "`cutoff_angstrom` is missing"),
-    "a negative cutoff": ({"cutoff_angstrom": -5.0}, "`cutoff_angstrom` must be positive, got -5.0"),
-    "a cutoff that is no number": ({"cutoff_angstrom": "NaN"}, "`cutoff_angstrom` must be positive, got nan"),
-    "an endless cutoff": ({"cutoff_angstrom": "Infinity"}, "`cutoff_angstrom` must be positive, got inf"),
+    "a negative cutoff": (
+        {"cutoff_angstrom": -5.0},
+        "`cutoff_angstrom` must be positive and at most 20, got -5.0",
+    ),
+    "a cutoff that is no number": (
+        {"cutoff_angstrom": "NaN"},
+        "`cutoff_angstrom` must be positive and at most 20, got nan",
+    ),
+    "a cutoff beyond reason": ({"cutoff_angstrom": 99}, "must be positive and at most 20, got 99.0"),
+    "an endless cutoff": (
+        {"cutoff_angstrom": "Infinity"},
+        "`cutoff_angstrom` must be positive and at most 20, got inf",
+    ),
     "an unknown aggregation": ({"heads": [{"name": "a"}]}, "`aggregation` of head 'a' is unknown"),
     "heads of one name": (
         {"heads": [{"name": "a", "aggregation": "AGGREGATION_SUM"}] * 2},

@@ -14,6 +14,7 @@ from atomlens.server.structures import Floats
 from atomlens.v1 import card_pb2
 
 CONTRACT = 1
+MAX_CUTOFF_ANGSTROM = 20.0  # 3,000 neighbors in a solid: beyond it is a mistake, and memory would show it
 NUMBERS = 119  # rows of tables indexed by atomic number
 
 
@@ -84,8 +85,11 @@ class Card:
         for field in ("name", "heads", "elements", "charges", "cutoff_angstrom", "masses"):
             if not getattr(message, field):
                 raise BundleError(f"card.json: `{field}` is missing")
-        if not 0.0 < message.cutoff_angstrom < math.inf:
-            raise BundleError(f"card.json: `cutoff_angstrom` must be positive, got {message.cutoff_angstrom}")
+        if not 0.0 < message.cutoff_angstrom <= MAX_CUTOFF_ANGSTROM:
+            raise BundleError(
+                f"card.json: `cutoff_angstrom` must be positive and at most {MAX_CUTOFF_ANGSTROM:g}, "
+                f"got {message.cutoff_angstrom}"
+            )
         names = [head.name for head in message.heads]
         if len(set(names)) < len(names):
             raise BundleError(f"card.json: `heads` must have different names, got {names}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-MAX_STRUCTURES = 100_000  # of one message
+MAX_STRUCTURES = 25_000  # of one message, whose answer must hold an error for each
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,3 +53,16 @@ def test_an_error_that_nobody_foresaw_is_internal_and_logged(
     (record,) = caplog.records
     assert "secret" in str(record.exc_info[1]) if record.exc_info else False
     assert _status(InputError("x")).code == code_pb2.INVALID_ARGUMENT
+
+
+def test_a_method_that_is_not_there_is_unimplemented(serving: Callable[..., Any]) -> None:
+    """A client of a later version can tell what this server lacks."""
+
+    async def main() -> None:
+        async with serving() as (_, channel):
+            later = channel.unary_unary("/atomlens.v1.ExplanationService/Later")
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await later(b"")
+            assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+    asyncio.run(main())

@@ -28,8 +28,8 @@ class Translation(grpc.aio.ServerInterceptor):
     ) -> Any:
         """Return the handler with its behavior wrapped; other services' handlers as they are."""
         handler = await continuation(handler_call_details)
-        if not str(handler_call_details.method).startswith("/atomlens."):
-            return handler
+        if handler is None or not str(handler_call_details.method).startswith("/atomlens."):
+            return handler  # None: there is no such method
         make: Any = grpc.unary_unary_rpc_method_handler
         if handler.stream_stream:
             make = grpc.stream_stream_rpc_method_handler
