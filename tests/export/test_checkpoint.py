@@ -31,7 +31,7 @@ def test_a_checkpoint_comes_back_as_it_was(checkpoint: Checkpoint, tmp_path: Pat
 def test_differences_are_told_in_words(checkpoint: Checkpoint) -> None:
     """Each setting that differs is named with both values."""
     other = replace(checkpoint, training={**checkpoint.training, "seed": 9})
-    assert checkpoint.differences(other) == ["training seed 1 against 9"]
+    assert checkpoint.differences(other) == ["training seed was 1, now 9"]
 
 
 def test_weights_are_kept_apart_from_those_in_training(checkpoint: Checkpoint) -> None:

@@ -93,7 +93,7 @@ def test_a_run_is_not_resumed_with_other_settings_or_data(
 ) -> None:
     """The differences are named."""
     make(tiny, energy_data, tmp_path, replace(QUICK, epochs=1)).fit(silent)
-    with pytest.raises(ValueError, match=r"training learning_rate 0\.005 against 0\.1"):
+    with pytest.raises(ValueError, match=r"training learning_rate was 0\.005, now 0\.1"):
         make(tiny, energy_data, tmp_path, replace(QUICK, epochs=1, learning_rate=0.1)).resume()
     changed = replace(energy_data, labels=energy_data.labels + 1.0)
     with pytest.raises(ValueError, match="data fingerprint"):

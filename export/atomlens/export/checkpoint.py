@@ -56,7 +56,7 @@ class Checkpoint:
         for part in ("model", "training", "data"):
             mine, theirs = getattr(self, part), getattr(other, part)
             found += [
-                f"{part} {key} {mine.get(key)} against {theirs.get(key)}"
+                f"{part} {key} was {mine.get(key)}, now {theirs.get(key)}"
                 for key in sorted({*mine, *theirs})
                 if _plain(mine.get(key)) != _plain(theirs.get(key))
             ]

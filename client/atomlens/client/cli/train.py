@@ -86,9 +86,10 @@ def run(args: argparse.Namespace) -> int:
     started = (args.directory / "state.pt").exists()
     if started and not args.resume:
         raise ValueError(f"{args.directory} holds a run already: give --resume to go on with it")
+    settings = _training_settings(args)
     data = read_dataset(args.data, args.label, UNITS[args.head], args.label_unit, args.seed)
     print(f"{args.data}: {data.sizes} structures, elements {list(data.elements)}", flush=True)
-    trainer = Trainer(_model_settings(args, data), _training_settings(args), data, args.directory)
+    trainer = Trainer(_model_settings(args, data), settings, data, args.directory)
     if started:
         trainer.resume()
     checkpoint = trainer.fit(_report)
