@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from atomlens.client import AsyncClient, Client, Explanation, UnknownModelError
+from atomlens.client import AsyncClient, Client, Explanation, InputError, UnknownModelError
 from atomlens.client.testing import RunningServer
 
 from .conftest import MODELS
@@ -133,3 +133,20 @@ def test_same_interface() -> None:
             assert list(inspect.signature(getattr(AsyncClient, name)).parameters) == list(
                 inspect.signature(method).parameters
             ), name
+
+
+def test_closed(server: RunningServer, molecules: list[Atoms]) -> None:
+    """A client that was closed says so, in every way of asking."""
+
+    async def ask() -> None:
+        async with server.async_client() as closed:
+            assert await closed.models()
+        for answer in (
+            closed.explain(molecules[0], MODELS),
+            anext(closed.stream(molecules, MODELS[0])),
+            closed.models(),
+        ):
+            with pytest.raises(InputError, match="the client is closed"):
+                await answer
+
+    asyncio.run(ask())

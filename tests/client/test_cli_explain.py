@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,63 @@ def test_json_lines(
     assert found[0]["energies"] == pytest.approx(expected.contributions["energy"].tolist(), abs=1e-3)
     assert [model["name"] for model in found[0]["models"]] == list(MODELS)
     assert all(len(model["digest"]) == 64 and model["version"] == 1 for model in found[0]["models"])
+
+
+def test_options_between_files(
+    where: list[str], molecule_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Options may stand between files."""
+    first, second = f"{molecule_file}@0", f"{molecule_file}@1"
+    assert main(["explain", "-m", MODELS[0], first, "-m", MODELS[1], second, *where]) == 0
+    found = lines(capsys.readouterr().out)
+    assert [line["id"] for line in found] == [first, second]
+    assert [model["name"] for model in found[1]["models"]] == list(MODELS)
+
+
+def test_end_of_options(
+    where: list[str],
+    molecule_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After `--` a word with a dash is a file, such as a part of standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(molecule_file.read_bytes())))
+    assert main(["explain", *ASKED, *where, "--", "-@1", f"{molecule_file}@0"]) == 0
+    assert [line["id"] for line in lines(capsys.readouterr().out)] == ["-@1", f"{molecule_file}@0"]
+
+
+def test_failed_standard_input(
+    where: list[str],
+    molecule_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bytes of no known format on standard input fail alone."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\x00\x80"), encoding="utf-8"))
+    assert main(["explain", "-", f"{molecule_file}@0", *ASKED, *where]) == 1
+    captured = capsys.readouterr()
+    assert len(lines(captured.out)) == 1
+    assert captured.err.startswith("atomlens: -: ")
+    assert captured.err.count("\n") == 1
+
+
+def test_failed_version(
+    toy_repository: Path, molecule_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A version of an asked model that could not be loaded is told; another one answers."""
+    repository = tmp_path / "models"
+    shutil.copytree(toy_repository, repository)
+    for model in ("toy-schnet-energy", "toy-bpnn-energy"):
+        shutil.copytree(repository / model / "1", repository / model / "3")
+        (repository / model / "3" / "atoms.onnx").write_bytes(b"nothing")
+    asked = ["explain", f"{molecule_file}@0", "--models", str(repository)]
+    assert main([*asked, "-m", "toy-schnet-energy"]) == 0
+    captured = capsys.readouterr()
+    assert [model["version"] for model in lines(captured.out)[0]["models"]] == [1]
+    assert captured.err.startswith("atomlens: toy-schnet-energy@3 could not be loaded: ")
+    assert captured.err.count("\n") == 1
+    assert main([*asked, "-m", "toy-schnet-energy@1"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_table(where: list[str], molecule_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

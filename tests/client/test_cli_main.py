@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,52 @@ def test_help_of_commands(command: str, capsys: pytest.CaptureFixture[str]) -> N
         main([command, "--help"])
     assert caught.value.code == 0
     assert f"usage: atomlens {command}" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """The version is that of the package."""
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"atomlens {metadata.version('atomlens')}\n"
+
+
+def test_unknown_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    """An argument that a command does not know is answered with that command's usage."""
+    with pytest.raises(SystemExit) as caught:
+        main(["models", "--nonsense"])
+    assert caught.value.code == 2
+    text = capsys.readouterr().err
+    assert text.startswith("usage: atomlens models ")
+    assert "unrecognized arguments: --nonsense" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "extra"),
+    [
+        ("export", "ase.io", "export"),
+        ("export", "onnxruntime", "server"),
+        ("train", "torch", "export"),
+        ("train", "pandas", "report"),
+        ("verify", "onnxruntime", "server"),
+        ("explain", "ase", "report"),
+    ],
+)
+def test_missing_modules(
+    command: str,
+    module: str,
+    extra: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A missing module is one of the command's own extra where that has it."""
+
+    def fail(command: str) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr(main_module, "_parser", fail)
+    assert main([command]) == 4
+    assert f"the extra `{extra}`" in capsys.readouterr().err
 
 
 def test_modules() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from atomlens.client.card import ModelStatus
+from atomlens.client.cli import models
 from atomlens.client.cli.main import main
 from atomlens.client.testing import RunningServer
 
@@ -47,6 +49,14 @@ def test_failed_model(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None
     document = json.loads(capsys.readouterr().out)
     assert [model["name"] for model in document if not model["ready"]] == ["toy-bpnn-energy"]
     assert all(bool(model["reason"]) is not model["ready"] for model in document)
+
+
+def test_reason_of_several_lines() -> None:
+    """A reason of several lines is one line of the table."""
+    status = ModelStatus("m", 1, "", False, "first\n  second\n", "cpu", "", (), (), False)
+    (header, row) = models._table([models._row(status, None)]).splitlines()
+    assert header.startswith("model")
+    assert row.endswith("failed: first second")
 
 
 def test_failed_model_cannot_be_asked(

@@ -22,6 +22,7 @@ from atomlens.client import (
     read,
 )
 from atomlens.client.explanation import Outcome
+from atomlens.client.testing import RunningServer
 
 from .conftest import MODELS
 
@@ -236,3 +237,18 @@ def test_address() -> None:
     """An address of the web is not one of gRPC."""
     with pytest.raises(InputError, match="`address` must be HOST:PORT"):
         Client("http://localhost:50551")
+
+
+def test_closed(server: RunningServer, molecules: list[Atoms]) -> None:
+    """A client that was closed says so, in every way of asking, and can be closed again."""
+    with server.client() as closed:
+        assert closed.models()
+    closed.close()
+    for ask in (
+        lambda: closed.explain(WATER, MODELS),
+        lambda: list(closed.stream(molecules, MODELS[0])),
+        lambda: closed.model(MODELS[0]),
+        closed.models,
+    ):
+        with pytest.raises(InputError, match="the client is closed"):
+            ask()

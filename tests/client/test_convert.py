@@ -53,6 +53,16 @@ def test_to_ase(energy: Explanation, charge: Explanation) -> None:
     assert Structure.of(atoms).charge == 0.0
 
 
+def test_ase_energies_are_in_ev(energy: Explanation) -> None:
+    """ASE has energies in eV, and so has all that it is given, whatever unit people read."""
+    atoms = energy.in_energy_unit("kcal/mol").to_ase()
+    assert atoms.calc is not None
+    assert set(atoms.calc.results) == {"energy", "energies"}
+    for name, value in (atoms.calc.results | {"energies_model": atoms.arrays["energies_model"]}).items():
+        np.testing.assert_allclose(value, getattr(energy, name), rtol=1e-14)
+    assert json.loads(atoms.info["units"]) == energy.units
+
+
 def test_through_a_file(energy: Explanation, charge: Explanation) -> None:
     """Written as extended XYZ and read again, results and models are still there."""
     both = combine([energy, charge])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -60,14 +63,37 @@ def test_units(energy: Explanation, charge: Explanation) -> None:
 
 
 def test_frozen(energy: Explanation) -> None:
-    """An explanation does not change."""
+    """An explanation does not change, and neither do its heads and their arrays."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         energy.warnings = ()  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        energy.heads["other"] = energy.heads["energy"]  # type: ignore[index]
+    for explanation in (energy, energy.in_energy_unit("Ha")):
+        with pytest.raises(ValueError, match="read-only"):
+            explanation.contributions["energy"][0] = 1.0
 
 
-def test_repr(energy: Explanation) -> None:
-    """The short form names structure, properties and models."""
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_copies(
+    energy: Explanation, charge: Explanation, copied: Callable[[Explanation], Explanation]
+) -> None:
+    """What comes out of a copy or a pickle is the same, and as unchangeable."""
+    both = combine([energy, charge])
+    other = copied(both)
+    assert other.to_dict() == both.to_dict()
+    arrays = [other.numbers, other.positions, other.pbc, other.dipole, *other.columns().values()]
+    assert not any(array.flags.writeable for array in arrays if array is not None)
+    with pytest.raises(TypeError):
+        other.heads["other"] = other.heads["energy"]  # type: ignore[index]
+
+
+def test_repr(energy: Explanation, charge: Explanation) -> None:
+    """The short form names structure, properties by their well-known names, and models."""
     assert repr(energy) == "<Explanation water.xyz@0: energy=94 by e@2>"
+    wanted = f"<Explanation water.xyz@0: dipole_magnitude={charge.dipole_magnitude:.6g} by q@1>"
+    assert repr(charge) == wanted
+    other = dataclasses.replace(energy.heads["energy"], name="gap")
+    assert "gap=94" in repr(dataclasses.replace(energy, heads={"gap": other}))
 
 
 def test_parts_make_the_whole(charge: Explanation) -> None:

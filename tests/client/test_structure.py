@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -114,3 +116,13 @@ def test_empty() -> None:
     """An empty structure can be made, so that the engine can say what is wrong with it."""
     assert len(Structure([], [])) == 0
     assert Structure([], []).positions.shape == (0, 3)
+
+
+def test_copies() -> None:
+    """A copy and what comes out of a pickle are the same, and as unchangeable."""
+    structure = Structure([1, 1], [[0, 0, 0], [0, 0, 1]], np.eye(3), [True, False, True], 1.0, 2, "pair")
+    for other in (copy.deepcopy(structure), pickle.loads(pickle.dumps(structure))):
+        for name in ("numbers", "positions", "cell", "pbc"):
+            np.testing.assert_array_equal(getattr(other, name), getattr(structure, name))
+            assert not getattr(other, name).flags.writeable
+        assert (other.charge, other.spin, other.id) == (1.0, 2, "pair")

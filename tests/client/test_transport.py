@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import numpy as np
 import pytest
 
-from atomlens.client import AsyncClient, Client, Explanation, StreamSettings
+from atomlens.client import AsyncClient, Client, Explanation, InputError, StreamSettings
+from atomlens.client.async_transport import AsyncGrpcTransport
 from atomlens.client.explanation import Outcome
 from atomlens.client.testing import serve
-from atomlens.client.transport import GrpcTransport
-from atomlens.v1 import explanation_service_pb2, model_service_pb2
+from atomlens.client.transport import GrpcTransport, checked_timeout
+from atomlens.v1 import (
+    explanation_service_pb2,
+    explanation_service_pb2_grpc,
+    model_service_pb2,
+    structures_pb2,
+)
 
 from .conftest import MODELS
 
@@ -72,3 +80,93 @@ def test_every_call() -> None:
         for method in service.methods:
             name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in method.name)
             assert callable(getattr(GrpcTransport, name[1:]))
+
+
+class Returning(explanation_service_pb2_grpc.ExplanationServiceServicer):
+    """Is away at the first call, and at the second says how large the request was."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def Explain(  # noqa: N802
+        self, request: explanation_service_pb2.ExplainRequest, context: Any
+    ) -> explanation_service_pb2.ExplainResponse:
+        """Fail once."""
+        self.calls += 1
+        if self.calls == 1:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
+        response = explanation_service_pb2.ExplainResponse()
+        response.explanations.counts = request.structures.positions
+        return response
+
+
+@contextmanager
+def returning_server() -> Iterator[str]:
+    """Yield the address of a server that comes back."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    returning = Returning()  # type: ignore[abstract]  # only in the stubs
+    explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(returning, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+def explain(address: str, request: explanation_service_pb2.ExplainRequest) -> Any:
+    """Ask with the synchronous transport."""
+    transport = GrpcTransport(address)
+    try:
+        return transport.explain(request, 30.0)
+    finally:
+        transport.close()
+
+
+def explain_async(address: str, request: explanation_service_pb2.ExplainRequest) -> Any:
+    """Ask with the asynchronous transport."""
+
+    async def ask() -> explanation_service_pb2.ExplainResponse:
+        transport = AsyncGrpcTransport(address)
+        try:
+            return await transport.explain(request, 30.0)
+        finally:
+            await transport.close()
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("way", [explain, explain_async])
+def test_large_requests_are_tried_again(
+    way: Callable[[str, explanation_service_pb2.ExplainRequest], Any],
+) -> None:
+    """A request of 800 KiB, more than gRPC keeps by default, outlives a server that is away for a moment."""
+    positions = bytes(800 * 1024)
+    request = explanation_service_pb2.ExplainRequest(
+        structures=structures_pb2.Structures(positions=positions)
+    )
+    with returning_server() as address:
+        assert way(address, request).explanations.counts == positions
+
+
+@pytest.mark.parametrize("address", [5, None, "", "https://example.org"])
+def test_wrong_address(address: Any) -> None:
+    """What is no address is refused by name."""
+    with pytest.raises(InputError, match=r"`address` must be HOST:PORT, got") as caught:
+        GrpcTransport(address)
+    assert caught.value.field == "address"
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, float("nan"), float("inf"), 1e300, "5"])
+def test_wrong_timeout(seconds: Any) -> None:
+    """A timeout that no clock can count is refused by both clients, not taken for a late answer."""
+    for kind in (Client, AsyncClient):
+        with pytest.raises(InputError, match=r"`timeout_seconds` must be a positive finite number") as caught:
+            kind(timeout_seconds=seconds)
+        assert caught.value.field == "timeout_seconds"
+
+
+@pytest.mark.parametrize("seconds", [None, 1, 0.5, np.float32(0.5)])
+def test_timeout(seconds: Any) -> None:
+    """Any positive number is a timeout, and None is none."""
+    assert checked_timeout(seconds) == seconds

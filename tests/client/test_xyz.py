@@ -61,6 +61,26 @@ def test_no_number() -> None:
         next(found)
 
 
+@pytest.mark.parametrize("count", ["²", "٣", "-1", "1.0"])
+def test_other_digits(count: str) -> None:
+    """A number of atoms is made of ASCII digits."""
+    with pytest.raises(UnreadableFileError, match="line 1 must be a number of atoms"):
+        next(frames([f"{count}\n", "\n", "H 0 0 0\n"]))
+
+
+def test_byte_order_mark() -> None:
+    """A byte order mark before a frame is skipped, also where files with one were put together."""
+    marked = f"\ufeff{WATER}"
+    assert [len(parse()) for parse in frames((marked * 2).splitlines(True))] == [3, 3]
+
+
+def test_unknown_element() -> None:
+    """A symbol that is no element is named as such."""
+    (parse,) = frames("2\n\nD 0 0 0\nH 0 0 1\n".splitlines(True))
+    with pytest.raises(UnreadableFileError, match="the frame at line 1 cannot be read: unknown element 'D'"):
+        parse()
+
+
 def test_lazy() -> None:
     """No more lines are read than the frames that were asked for, and one of sight ahead."""
     read = 0

@@ -21,7 +21,7 @@ from atomlens.client.requests import explain_request, read_response
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.structure import Structure, StructureLike
-from atomlens.client.transport import DEFAULT_ADDRESS
+from atomlens.client.transport import DEFAULT_ADDRESS, checked_timeout
 from atomlens.v1 import explanations_pb2
 
 AsyncInputs: TypeAlias = "Inputs | AsyncIterable[Input]"
@@ -39,8 +39,8 @@ class AsyncClient:
         transport: AsyncTransport | None = None,
     ) -> None:
         """Prepare to ask the server at ``address``; nothing is sent before the first call."""
+        self._timeout_seconds = checked_timeout(timeout_seconds)
         self._transport = transport or AsyncGrpcTransport(address)
-        self._timeout_seconds = timeout_seconds
         self._streaming = streaming or StreamSettings()
 
     @classmethod

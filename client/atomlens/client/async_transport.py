@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import grpc
 
 from atomlens.client.local import LocalTransport
 from atomlens.client.translation import translated
-from atomlens.client.transport import CHANNEL_OPTIONS, checked_address
+from atomlens.client.transport import CHANNEL_OPTIONS, check_open, checked_address
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,
@@ -55,6 +56,7 @@ class AsyncGrpcTransport:
 
     def __init__(self, address: str) -> None:
         self.address = checked_address(address)
+        self._closed = False
         self._channel = grpc.aio.insecure_channel(self.address, CHANNEL_OPTIONS)
         self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
@@ -63,7 +65,7 @@ class AsyncGrpcTransport:
         self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
     ) -> explanation_service_pb2.ExplainResponse:
         """Explain a batch."""
-        with translated(self.address):
+        with self._open():
             return await self._explanations.Explain(request, timeout=timeout_seconds)
 
     async def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
@@ -71,6 +73,7 @@ class AsyncGrpcTransport:
 
         In grpc.aio a write that meets the end of a call hides why the call ended.
         """
+        check_open(self._closed)
         opened = asyncio.Event()
         call = self._explanations.ExplainStream(_paced(requests, opened))
         try:
@@ -83,21 +86,28 @@ class AsyncGrpcTransport:
 
     async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""
-        with translated(self.address):
+        with self._open():
             return await self._models.ListModels(
                 model_service_pb2.ListModelsRequest(), timeout=timeout_seconds
             )
 
     async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
-        with translated(self.address):
+        with self._open():
             return await self._models.GetModel(
                 model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
             )
 
     async def close(self) -> None:
         """Close the channel."""
+        self._closed = True
         await self._channel.close()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        check_open(self._closed)
+        with translated(self.address):
+            yield
 
 
 class AsyncLocalTransport:

@@ -18,7 +18,7 @@ from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.streaming import stream
 from atomlens.client.structure import Structure, StructureLike
-from atomlens.client.transport import DEFAULT_ADDRESS, GrpcTransport, Transport
+from atomlens.client.transport import DEFAULT_ADDRESS, GrpcTransport, Transport, checked_timeout
 from atomlens.v1 import explanations_pb2
 
 REQUEST_ATOMS = 50_000  # of one request of `explain_many`: answers of many heads fit into a message too
@@ -41,8 +41,8 @@ class Client:
         transport: Transport | None = None,
     ) -> None:
         """Prepare to ask the server at ``address``; nothing is sent before the first call."""
+        self._timeout_seconds = checked_timeout(timeout_seconds)
         self._transport = transport or GrpcTransport(address)
-        self._timeout_seconds = timeout_seconds
         self._streaming = streaming or StreamSettings()
 
     @classmethod

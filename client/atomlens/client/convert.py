@@ -56,13 +56,15 @@ def models(explanation: Explanation) -> list[dict[str, Any]]:
 def to_ase(explanation: Explanation) -> Atoms:
     """Return atoms whose calculator has the results that ASE has names for.
 
-    Parts such as ``energies_model`` are arrays; id, units, warnings and models are in ``info``.
+    Parts such as ``energies_model`` are arrays; id, units, warnings and models are in ``info``. Energies are
+    in eV, as everywhere in ASE, whatever unit the explanation was converted to.
     """
     try:
         from ase import Atoms
         from ase.calculators.singlepoint import SinglePointCalculator
     except ImportError as error:
         raise MissingExtraError("report", "`to_ase()`") from error
+    explanation = explanation.in_energy_unit("eV")
     atoms = Atoms(explanation.numbers, explanation.positions, cell=explanation.cell, pbc=explanation.pbc)
     results = {name: getattr(explanation, name) for name in ("energy", "energies", "charges", "dipole")}
     atoms.calc = SinglePointCalculator(  # type: ignore[no-untyped-call]

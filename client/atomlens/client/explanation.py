@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from atomlens.client.errors import InputError
 from atomlens.client.failure import Failure
-from atomlens.client.head import Head
+from atomlens.client.head import Head, Heads
 from atomlens.client.structure import Floats, Structure
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class Explanation:
     heads: Mapping[str, Head]
     models: tuple[ModelReference, ...]
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", Heads(self.heads))
 
     @property
     def id(self) -> str:
@@ -176,7 +179,10 @@ class Explanation:
         return to_dict(self)
 
     def to_ase(self) -> Atoms:
-        """Return `ase.Atoms` with results in a calculator, their parts in arrays and the rest in `info`."""
+        """Return `ase.Atoms` with results in a calculator, their parts in arrays and the rest in `info`.
+
+        Energies are in eV, as everywhere in ASE, whatever `in_energy_unit` was asked for.
+        """
         from atomlens.client.convert import to_ase
 
         return to_ase(self)
@@ -196,7 +202,7 @@ class Explanation:
         return text(self)
 
     def __repr__(self) -> str:
-        properties = ", ".join(f"{name}={value:.6g}" for name, value in self.properties.items())
+        properties = ", ".join(f"{head.property_name}={head.value:.6g}" for head in self.heads.values())
         models = ", ".join(map(str, self.models))
         return f"<Explanation {self.id or self.structure.formula}: {properties} by {models}>"
 

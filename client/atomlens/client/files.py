@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from shutil import copyfileobj
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from atomlens.client import xyz
 from atomlens.client.errors import AtomLensError, InputError, MissingExtraError, UnreadableFileError
@@ -23,6 +28,15 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 PART = re.compile(r"(?P<path>.+)@(?P<part>-?\d+|(?:-?\d+)?:(?:-?\d+)?(?::(?:-?\d+)?)?)")
 XYZ_FORMATS = ("xyz", "extxyz")
+# What opens a compressed file, by its first bytes.
+COMPRESSIONS: dict[bytes, Callable[[str], AbstractContextManager[Any]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+HEAD_BYTES = 4096  # enough for a first line of text; binary files may have no lines
+# What is raised by a parser that is lost, and says nothing about the file.
+LOST = (AttributeError, LookupError, TypeError, AssertionError)
 UNKNOWN_FORMAT = "its format is not known: name it with `format` or `--format-in`"
 # A frame that is not read yet, so that one that cannot be read harms no other.
 Frame = Callable[[], "Atoms"]
@@ -71,8 +85,7 @@ def read(source: str | Path, format: str | None = None) -> Iterator[Structure | 
     try:
         wanted = Source.parse(text)
         with ExitStack() as opened:
-            path = _standard_input(format, opened) if wanted.path == STANDARD_INPUT else wanted.path
-            yield from _chosen(wanted, path, format)
+            yield from _chosen(wanted, _at_hand(wanted.path, format, opened), format)
     except AtomLensError as error:
         yield Failure(text, error)
 
@@ -110,10 +123,11 @@ def _structure(name: str, frame: Frame) -> Structure | Failure:
 
 def _frames(name: str, path: str | Iterable[str], format: str | None) -> Iterator[Frame]:
     """Yield frames; what breaks the file itself is a last frame that raises."""
+    kind = ""
     try:
         if not isinstance(path, str):
             yield from xyz.frames(path)
-        elif (format or _format(path)) in XYZ_FORMATS:
+        elif (kind := format or _format(path)) in XYZ_FORMATS:
             with _open(path) as stream:
                 yield from xyz.frames(stream)
         else:
@@ -123,7 +137,8 @@ def _frames(name: str, path: str | Iterable[str], format: str | None) -> Iterato
     except FileNotFoundError as error:
         raise UnreadableFileError("there is no such file", reason="NO_SUCH_FILE", field=name) from error
     except Exception as error:  # ASE's readers raise whatever their parsers do
-        raise UnreadableFileError(_words(error), reason="UNREADABLE", field=name) from error
+        words = _words(error, kind).replace(str(path), name)  # which may be a copy that nobody knows
+        raise UnreadableFileError(words, reason="UNREADABLE", field=name) from error
 
 
 def _foreign(path: str, format: str | None) -> Iterator[Frame]:
@@ -152,30 +167,61 @@ def _known(format: str) -> str:
     raise InputError(f"`format` must be a name that ASE has for one, got {format!r}", field="format")
 
 
-def _open(path: str) -> IO[str]:
+def _open(path: str) -> TextIOWrapper:
     from ase.io.formats import open_with_compression
 
-    stream: IO[str] = open_with_compression(path, "r")
-    return stream
+    return _text(cast("BinaryIO", open_with_compression(path, "rb")))
 
 
-def _standard_input(format: str | None, opened: ExitStack) -> str | Iterable[str]:
-    """Return standard input as lines when it is XYZ, which can be read as it comes, else as a file."""
-    first = sys.stdin.readline()
-    lines = chain([first], sys.stdin)
-    if format in XYZ_FORMATS or (format is None and first.strip().isdigit()):
-        return lines
-    spool = tempfile.NamedTemporaryFile("w+", prefix="atomlens-", encoding="utf-8")  # noqa: SIM115
-    copy = opened.enter_context(spool)
-    copy.writelines(lines)
+def _text(stream: BinaryIO) -> TextIOWrapper:
+    """Return text that is UTF-8 where it matters; a comment may be in whatever encoding."""
+    return TextIOWrapper(stream, encoding="utf-8", errors="replace")
+
+
+def _at_hand(name: str, format: str | None, opened: ExitStack) -> str | Iterable[str]:
+    """Return a file's path, or what came of standard input, a pipe or a device, which is read only once."""
+    path = Path(name)
+    try:
+        if name == STANDARD_INPUT:
+            return _arrived(sys.stdin.buffer, "", format, opened)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return _arrived(opened.enter_context(path.open("rb")), path.suffix, format, opened)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise UnreadableFileError(_words(error), reason="UNREADABLE", field=name) from error
+    return name
+
+
+def _arrived(stream: BinaryIO, suffix: str, format: str | None, opened: ExitStack) -> str | Iterable[str]:
+    """Return XYZ as lines, which are read as they come, and all else as a copy, unpacked if need be."""
+    head = stream.readline(HEAD_BYTES)
+    unpack = next((COMPRESSIONS[magic] for magic in COMPRESSIONS if head.startswith(magic)), None)
+    if unpack:
+        unpacked = opened.enter_context(unpack(_copy(head, stream, "", opened)))
+        return _arrived(unpacked, "", format, opened)
+    first = head.decode("utf-8", errors="replace")
+    if head and (format in XYZ_FORMATS or (format is None and xyz.is_count(first))):
+        rest = _text(stream)
+        opened.callback(rest.detach)  # closing the stream is left to whoever opened it
+        return chain([first], rest)
+    return _copy(head, stream, suffix, opened)
+
+
+def _copy(head: bytes, rest: BinaryIO, suffix: str, opened: ExitStack) -> str:
+    copy = opened.enter_context(NamedTemporaryFile(prefix="atomlens-", suffix=suffix))  # noqa: SIM115
+    copy.write(head)
+    copyfileobj(rest, copy)
     copy.flush()
     return copy.name
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, kind: str = "") -> str:
     from ase.io.formats import UnknownFileTypeError
 
     if isinstance(error, UnknownFileTypeError):
-        return str(error) if str(error).startswith("Empty") else UNKNOWN_FORMAT
+        return "Empty file" if str(error).startswith("Empty") else UNKNOWN_FORMAT
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    words = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not kind:
+        return words
+    taken = f"it cannot be read as {kind}"
+    return taken if isinstance(error, LOST) else f"{taken}: {words}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
 
 from atomlens.client.structure import Floats
 
 WELL_KNOWN = {"energy": "energies", "charge": "charges"}  # head: name of its contributions
+WELL_KNOWN_PROPERTIES = {"energy": "energy", "charge": "dipole_magnitude"}  # head: name of its property
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +30,24 @@ class Head:
     vector: Floats | None = None  # (3,) dipole in `property_unit`; dipole heads
     origin: Floats | None = None  # (3,) centre of mass in Å; dipole heads
 
+    def __post_init__(self) -> None:
+        """Show arrays that cannot be written to; whoever made them keeps theirs as they are."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and value.flags.writeable:
+                view = value.view()
+                view.setflags(write=False)
+                object.__setattr__(self, field.name, view)
+
+    def __reduce__(self) -> tuple[type[Head], tuple[Any, ...]]:
+        """Copy and pickle through the constructor: arrays come out of a pickle writable."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def property_name(self) -> str:
+        """Name of the property: the charges of a structure make its ``dipole_magnitude``."""
+        return WELL_KNOWN_PROPERTIES.get(self.name, self.name)
+
     @property
     def plural(self) -> str:
         """Name of the column of contributions."""
@@ -38,3 +60,24 @@ class Head:
             if values is not None:
                 yield f"{self.plural}_{part}", values
         yield self.plural, self.contributions
+
+
+class Heads(Mapping[str, Head]):
+    """Heads by name, which can be pickled and not be changed."""
+
+    __slots__ = ("_heads",)
+
+    def __init__(self, heads: Mapping[str, Head]) -> None:
+        self._heads = dict(heads)
+
+    def __getitem__(self, name: str) -> Head:
+        return self._heads[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._heads)
+
+    def __len__(self) -> int:
+        return len(self._heads)
+
+    def __repr__(self) -> str:
+        return repr(self._heads)

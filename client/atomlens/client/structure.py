@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -109,6 +109,10 @@ class Structure:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def __reduce__(self) -> tuple[type[Structure], tuple[Any, ...]]:
+        """Copy and pickle through the constructor: arrays come out of a pickle writable."""
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def symbols(self) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atomlens.client.aio import AsyncClient
@@ -36,19 +37,22 @@ class RunningServer:
 
 
 @contextmanager
-def serve(**settings: Any) -> Iterator[RunningServer]:
-    """Run a server with the ``settings`` of `ServerSettings` (extra `server`) while the block lasts.
+def serve(models: Path | str | None = None, **settings: Any) -> Iterator[RunningServer]:
+    """Run a server (extra `server`) with a directory of models while the block lasts.
+
+    Without a directory it has the bundled models; ``settings`` are those of `ServerSettings`.
 
     Example::
 
-        with serve(models=Path("repository")) as server, server.client() as client:
+        with serve("repository") as server, server.client() as client:
             print(client.explain(atoms))
     """
     try:
         from atomlens.server.settings import ServerSettings
     except ModuleNotFoundError as error:
         raise MissingExtraError("server", "`atomlens.client.testing`") from error
-    thread = _ServerThread(ServerSettings(**{"address": "127.0.0.1:0", **settings}))
+    directory = None if models is None else Path(models)
+    thread = _ServerThread(ServerSettings(**{"address": "127.0.0.1:0", "models": directory, **settings}))
     thread.start()
     try:
         yield RunningServer(thread.ready.result())

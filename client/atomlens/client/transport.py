@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
 from typing import Any, Protocol
 
 import grpc
@@ -42,6 +45,7 @@ SERVICE_CONFIG = {
 CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),  # larger requests are never tried again
     ("grpc.keepalive_time_ms", 120_000),
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
 ]
@@ -90,6 +94,7 @@ class GrpcTransport:
 
     def __init__(self, address: str) -> None:
         self.address = checked_address(address)
+        self._closed = False
         self._channel = grpc.insecure_channel(self.address, CHANNEL_OPTIONS)
         self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
@@ -98,28 +103,36 @@ class GrpcTransport:
         self, request: explanation_service_pb2.ExplainRequest, timeout_seconds: float | None
     ) -> explanation_service_pb2.ExplainResponse:
         """Explain a batch."""
-        with translated(self.address):
+        with self._open():
             return self._explanations.Explain(request, timeout=timeout_seconds)
 
     def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
         """Open a stream."""
-        return _GrpcAnswers(self._explanations.ExplainStream(requests), self.address)
+        with self._open():
+            return _GrpcAnswers(self._explanations.ExplainStream(requests), self.address)
 
     def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""
-        with translated(self.address):
+        with self._open():
             return self._models.ListModels(model_service_pb2.ListModelsRequest(), timeout=timeout_seconds)
 
     def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
-        with translated(self.address):
+        with self._open():
             return self._models.GetModel(
                 model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
             )
 
     def close(self) -> None:
         """Close the channel."""
+        self._closed = True
         self._channel.close()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        check_open(self._closed)
+        with translated(self.address):
+            yield
 
 
 class _GrpcAnswers:
@@ -138,7 +151,23 @@ class _GrpcAnswers:
 
 
 def checked_address(address: str) -> str:
-    """Return an address that gRPC understands; raises `InputError` for one with a scheme of the web."""
-    if not address or address.startswith(("http://", "https://")):
+    """Return an address that gRPC understands; raises `InputError` for one of the web or no text."""
+    if not isinstance(address, str) or not address or address.startswith(("http://", "https://")):
         raise InputError(f"`address` must be HOST:PORT, got {address!r}", field="address")
     return address
+
+
+def checked_timeout(timeout_seconds: float | None) -> float | None:
+    """Return how long a call may take; raises `InputError` for no time and for more than clocks can count."""
+    if timeout_seconds is None:
+        return None
+    if not isinstance(timeout_seconds, Real) or not 0 < timeout_seconds <= threading.TIMEOUT_MAX:
+        message = f"`timeout_seconds` must be a positive finite number or None, got {timeout_seconds!r}"
+        raise InputError(message, field="timeout_seconds")
+    return float(timeout_seconds)
+
+
+def check_open(closed: bool) -> None:
+    """Raise `InputError` where a closed client is asked."""
+    if closed:
+        raise InputError("the client is closed", reason="CLOSED")

@@ -11,6 +11,7 @@ from atomlens.client.errors import UnreadableFileError
 if TYPE_CHECKING:
     from ase import Atoms
 
+BYTE_ORDER_MARK = "\ufeff"  # some editors begin a file with it, and files are concatenated
 VECTOR = "VEC"  # lines after the atoms with lattice vectors, in an older dialect
 
 
@@ -20,13 +21,20 @@ def frames(lines: Iterable[str]) -> Iterator[Callable[[], Atoms]]:
     Raises `UnreadableFileError` at a line that should be a number of atoms: nothing after it can be trusted.
     """
     rest = _Lines(lines)
-    while (header := rest.next_filled()) is not None:
-        if not header.strip().isdigit():
+    while (line := rest.next_filled()) is not None:
+        header = line.removeprefix(BYTE_ORDER_MARK)
+        if not is_count(header):
             message = f"line {rest.number} must be a number of atoms, got {header.strip()[:40]!r}"
             raise UnreadableFileError(message, reason="UNREADABLE")
         start = rest.number
         block = [header, *rest.take(int(header) + 1), *rest.take_while(VECTOR)]
         yield _parser(block, start)
+
+
+def is_count(line: str) -> bool:
+    """Return whether a line is a number of atoms; digits of other scripts are none."""
+    text = line.removeprefix(BYTE_ORDER_MARK).strip()
+    return text.isascii() and text.isdigit()
 
 
 def _parser(block: list[str], line: int) -> Callable[[], Atoms]:
@@ -39,11 +47,17 @@ def _parser(block: list[str], line: int) -> Callable[[], Atoms]:
             atoms = ase.io.read(io.StringIO("".join(block)), format="extxyz")
             return cast("Atoms", atoms)
         except Exception as error:  # the reader raises whatever its parsing does
-            reason = " ".join(str(error).split()) or type(error).__name__
-            message = f"the frame at line {line} cannot be read: {reason}"
+            message = f"the frame at line {line} cannot be read: {_reason(error, block[2:])}"
             raise UnreadableFileError(message, reason="UNREADABLE") from error
 
     return parse
+
+
+def _reason(error: Exception, atoms: Iterable[str]) -> str:
+    """Return what is wrong with a frame; the reader says no more of a symbol than the symbol."""
+    if isinstance(error, KeyError) and any(str(error.args[0]) in line.split() for line in atoms):
+        return f"unknown element {error.args[0]!r}"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _Lines:

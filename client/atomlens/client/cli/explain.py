@@ -25,7 +25,8 @@ FILE is any file that ASE reads, a part of one (`md.xyz@0:10`, `md.xyz@-1`, `md.
 standard input. Total charges are read from `charge`, multiplicities from `spin` of extended XYZ."""
 EPILOG = """Every structure gets one answer. When models share a head, such as two that both predict energies,
 each answers on its own. A structure that one model refuses is answered by the others. What fails is named
-on standard error and makes the exit code 1.
+on standard error and makes the exit code 1. A version of an asked model that could not be loaded is named
+there too; the version that answers in its place decides the exit code.
 
 examples:
   atomlens explain water.xyz
@@ -79,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     with make_client(args) as client:
         groups = _groups(client, names)
+        _report_unusable(client, names)
         asked = [name for members in groups for name in members]
         with _writer(args) as writer:
             for outcomes in client.stream_each(_items(args.files, args.format_in), asked):
@@ -91,6 +93,14 @@ def run(args: argparse.Namespace) -> int:
 def _groups(client: Client, names: Sequence[str]) -> list[list[str]]:
     """Return the models that answer together; asking for cards tells early about unknown models."""
     return group({name: client.model(name).status.heads for name in names})
+
+
+def _report_unusable(client: Client, names: Sequence[str]) -> None:
+    """Say on one line each which versions of models asked without a version could not be loaded."""
+    for status in client.models():
+        if not status.ready and status.name in names:
+            line = f"atomlens: {status} could not be loaded: {status.reason}"
+            print(" ".join(line.split()), file=sys.stderr)
 
 
 def _items(names: Iterable[str], format_in: str | None) -> Iterator[Item]:

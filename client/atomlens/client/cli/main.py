@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from atomlens.client.errors import AtomLensError, InputError, MissingExtraError
 
@@ -19,16 +20,13 @@ COMMANDS = {
     "export": "make a model of a checkpoint (extra `export`)",
     "verify": "check a model's files and numbers (extra `server`)",
 }
+# The modules of each extra, and the extra whose modules a command needs first of all.
 EXTRAS = {
-    "torch": "export",
-    "onnx": "export",
-    "onnxscript": "export",
-    "onnxruntime": "server",
-    "grpc_health": "server",
-    "grpc_reflection": "server",
-    "ase": "report",
-    "pandas": "report",
+    "report": ("ase", "pandas"),
+    "server": ("onnxruntime", "grpc_health", "grpc_reflection"),
+    "export": ("torch", "onnx", "onnxscript", "ase"),
 }
+OWN_EXTRAS = {"train": "export", "export": "export", "verify": "server"}
 EPILOG = """`atomlens COMMAND --help` explains a command.
 
 exit codes:
@@ -45,8 +43,9 @@ FAILED, WRONG, UNUSABLE, NOT_INSTALLED, INTERRUPTED, NOBODY_READS = 1, 2, 3, 4, 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    command = words[0] if words else ""
     try:
-        args = _parser(words[0] if words else "").parse_args(words)
+        args = _arguments(command, words)
         code = int(args.run(args))
         sys.stdout.flush()
         return code
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOBODY_READS
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").split(".")[0])
+        extra = _extra(command, (error.name or "").split(".")[0])
         if extra is None:
             raise
         return _say(MissingExtraError(extra, "this command"), NOT_INSTALLED)
@@ -69,8 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(error, WRONG)
 
 
+def _arguments(command: str, words: Sequence[str]) -> argparse.Namespace:
+    """Return what the command line says; a command's options may stand anywhere among its files.
+
+    They may not where ``--`` ends them, which `argparse` would forget when it goes over the words twice.
+    """
+    parser = _parser(command)
+    if command not in COMMANDS:
+        return parser.parse_args(words)
+    return parser.parse_args(words[1:]) if "--" in words else parser.parse_intermixed_args(words[1:])
+
+
 def _parser(command: str) -> argparse.ArgumentParser:
-    """Return the parser of all commands, where only the one that is called for knows its arguments."""
+    """Return the parser of a command, whose module alone is imported, else that of all commands."""
     parser = argparse.ArgumentParser(
         prog="atomlens",
         description="Explain what atomistic neural networks predict by the contribution of every atom.",
@@ -78,12 +88,22 @@ def _parser(command: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    if command in COMMANDS:
+        importlib.import_module(f"atomlens.client.cli.{command}").add_parser(commands)
+        own: argparse.ArgumentParser = commands.choices[command]
+        return own
+    parser.add_argument("--version", action="version", version=f"atomlens {version('atomlens')}")
     for name, purpose in COMMANDS.items():
-        if name == command:
-            importlib.import_module(f"atomlens.client.cli.{name}").add_parser(commands)
-        else:
-            commands.add_parser(name, help=purpose)
+        commands.add_parser(name, help=purpose)
     return parser
+
+
+def _extra(command: str, module: str) -> str | None:
+    """Return the extra that a module is missing of, the command's own before others."""
+    own = OWN_EXTRAS.get(command, "")
+    if module in EXTRAS.get(own, ()):
+        return own
+    return next((extra for extra, modules in EXTRAS.items() if module in modules), None)
 
 
 def _say(error: Exception, code: int) -> int:

@@ -51,7 +51,7 @@ def _row(status: ModelStatus, card: Card | None) -> list[str]:
         " ".join(status.heads) or "-",
         " ".join(status.elements) or "-",
         ", ".join(tests) or "-",
-        f"ready on {status.provider}" if status.ready else f"failed: {status.reason}",
+        f"ready on {status.provider}" if status.ready else f"failed: {' '.join(status.reason.split())}",
     ]
 
 
