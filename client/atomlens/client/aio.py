@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias, cast
 
+from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.async_streaming import stream
 from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
 from atomlens.client.card import Card, ModelStatus
@@ -21,7 +22,7 @@ from atomlens.client.requests import explain_request, read_response
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.structure import Structure, StructureLike
-from atomlens.client.transport import DEFAULT_ADDRESS, checked_timeout
+from atomlens.client.transport import checked_timeout
 from atomlens.v1 import explanations_pb2
 
 AsyncInputs: TypeAlias = "Inputs | AsyncIterable[Input]"

@@ -11,9 +11,10 @@ from typing import Protocol
 
 import grpc
 
+from atomlens.client.address import checked_address
 from atomlens.client.local import LocalTransport
 from atomlens.client.translation import translated
-from atomlens.client.transport import CHANNEL_OPTIONS, check_open, checked_address
+from atomlens.client.transport import CHANNEL_OPTIONS, check_open
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,

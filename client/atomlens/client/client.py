@@ -7,6 +7,7 @@ from itertools import tee
 from pathlib import Path
 from types import TracebackType
 
+from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.chunking import Chunker, Item, chunks
 from atomlens.client.explanation import Explanation, Outcome
@@ -18,7 +19,7 @@ from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.streaming import stream
 from atomlens.client.structure import Structure, StructureLike
-from atomlens.client.transport import DEFAULT_ADDRESS, GrpcTransport, Transport, checked_timeout
+from atomlens.client.transport import GrpcTransport, Transport, checked_timeout
 from atomlens.v1 import explanations_pb2
 
 REQUEST_ATOMS = 50_000  # of one request of `explain_many`: answers of many heads fit into a message too

@@ -68,7 +68,11 @@ class MissingExtraError(AtomLensError, ImportError):
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs the extra `{extra}`: pip install 'atomlens[{extra}]'")
-        self.extra = extra
+        self.extra, self.purpose = extra, purpose
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """Pickle through the constructor, whose arguments are not the message."""
+        return type(self), (self.extra, self.purpose)
 
 
 class InternalError(AtomLensError):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import grpc
 
+from atomlens.client.address import checked_address
 from atomlens.client.errors import InputError
 from atomlens.client.translation import translated
 from atomlens.client.wire import MAX_MESSAGE_BYTES
@@ -21,7 +22,6 @@ from atomlens.v1 import (
     model_service_pb2_grpc,
 )
 
-DEFAULT_ADDRESS = "127.0.0.1:50551"
 RETRY_POLICY = {
     "maxAttempts": 5,
     "initialBackoff": "0.1s",
@@ -148,13 +148,6 @@ class _GrpcAnswers:
 
     def cancel(self) -> object:
         return self._call.cancel()
-
-
-def checked_address(address: str) -> str:
-    """Return an address that gRPC understands; raises `InputError` for one of the web or no text."""
-    if not isinstance(address, str) or not address or address.startswith(("http://", "https://")):
-        raise InputError(f"`address` must be HOST:PORT, got {address!r}", field="address")
-    return address
 
 
 def checked_timeout(timeout_seconds: float | None) -> float | None:

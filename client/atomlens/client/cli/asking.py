@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 from pathlib import Path
 
+from atomlens.client.address import DEFAULT_PORT
 from atomlens.client.client import Client
 from atomlens.client.errors import InputError
-from atomlens.client.transport import DEFAULT_ADDRESS
-
-DEFAULT_PORT = DEFAULT_ADDRESS.rpartition(":")[2]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,18 +40,4 @@ def make_client(args: argparse.Namespace) -> Client:
         raise InputError(f"`{given}` is for models in this process, leave it out with `--server`")
     if not args.timeout > 0:
         raise InputError(f"`--timeout` must be positive, got {args.timeout:g}")
-    return Client(with_port(args.server), timeout_seconds=args.timeout)
-
-
-def with_port(address: str) -> str:
-    """Return an address with the default port if it has none; gRPC would take that of HTTPS."""
-    if _is_ipv6(address):
-        return f"[{address}]:{DEFAULT_PORT}"
-    return address if ":" in address.rpartition("]")[2] else f"{address}:{DEFAULT_PORT}"
-
-
-def _is_ipv6(address: str) -> bool:
-    try:
-        return bool(ipaddress.IPv6Address(address))
-    except ValueError:
-        return False
+    return Client(args.server, timeout_seconds=args.timeout)

@@ -53,7 +53,10 @@ def add_parser(commands: Any) -> None:
         help=f"MODEL or MODEL@VERSION, as often as needed (default {default})",
     )
     parser.add_argument(
-        "--energy-unit", choices=tuple(ENERGY_UNITS), default="eV", help="unit of energies (eV)"
+        "--energy-unit",
+        choices=tuple(ENERGY_UNITS),
+        default="eV",
+        help="unit of energies (eV); extended XYZ always has ASE's, eV",
     )
     parser.add_argument(
         "--format",

@@ -1,10 +1,10 @@
-"""The arguments of commands that ask models."""
+"""`atomlens.client.address`."""
 
 from __future__ import annotations
 
 import pytest
 
-from atomlens.client.cli.asking import with_port
+from atomlens.client.address import checked_address
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,6 @@ from atomlens.client.cli.asking import with_port
         ("unix:/run/socket", "unix:/run/socket"),
     ],
 )
-def test_with_port(given: str, expected: str) -> None:
+def test_an_address_without_a_port_gets_the_default(given: str, expected: str) -> None:
     """An address without a port gets the default port."""
-    assert with_port(given) == expected
+    assert checked_address(given) == expected
