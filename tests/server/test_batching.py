@@ -6,6 +6,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from atomlens.server.work import Work
 
 class Held:
     """Stands in for a model: echoes positions, notes batches, waits until let go, fails on number 13."""
+
+    name = "held"
+    card = SimpleNamespace(heads=[SimpleNamespace(name="energy")])
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -155,7 +159,7 @@ def test_work_that_nobody_waits_for_is_not_computed(held: Held) -> None:
 
 
 def test_one_that_fails_does_not_fail_its_neighbours(held: Held) -> None:
-    """The batch is computed again piece by piece."""
+    """The batch is computed again in halves, and what fails alone has no numbers."""
 
     async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
         queue(atoms(1))
@@ -165,8 +169,7 @@ def test_one_that_fails_does_not_fail_its_neighbours(held: Held) -> None:
         held.gate.set()
         assert (await good).outputs["energy"].tolist() == [2]
         assert (await fine).outputs["energy"].tolist() == [3]
-        with pytest.raises(EngineError, match="thirteen"):
-            await bad
+        assert np.isnan((await bad).outputs["energy"]).all()
         assert (await queue(atoms(4))).outputs["energy"].tolist() == [4]
 
     scenario(play, held)

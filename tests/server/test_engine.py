@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from atomlens.server.engine import Engine, admit, finish
-from atomlens.server.errors import InputError, UnknownModelError
+from atomlens.server.errors import EngineError, InputError, UnknownModelError
 from atomlens.server.limits import Limits
-from atomlens.server.model import Model
+from atomlens.server.model import Model, Outputs
 from atomlens.server.structures import Structures
+from atomlens.server.work import Work
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +75,27 @@ def test_a_number_that_is_not_finite_fails_its_structure_alone(model: Model, wat
     assert explanations.failures[2].field == "structures[2]"
     assert "not finite" in explanations.failures[2].message
     assert np.allclose(explanations.heads[0].parts.model, outputs["energy"][[0, 1, 2, 6, 7, 8]])  # type: ignore[union-attr]
+
+
+def test_a_structure_that_the_runtime_fails_on_fails_alone(
+    engine: Engine, water: Structures, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are computed in halves without it, and the log says why."""
+    model = engine.repository.find("toy-bpnn-energy")
+    run, far = model.run, 1e5
+
+    def fail(work: Work) -> Outputs:
+        if len(set(work.structures.counts)) > 1 or work.structures.counts[0] == 2:
+            raise EngineError("no memory left")
+        return run(work)
+
+    monkeypatch.setattr(model, "run", fail)
+    pair = Structures.molecules([2], [1, 1], [[0.0, 0, 0], [0, 0, far]])
+    batch = Structures.concatenate([water, water, pair, water, water])
+    explanations = engine.explain(batch, "toy-bpnn-energy")
+    assert list(explanations.failures) == [2]
+    assert explanations.failures[2].code == EngineError.code
+    assert "no memory left" in caplog.text
+    monkeypatch.undo()
+    expected = engine.explain(water, "toy-bpnn-energy").heads[0].properties[0]
+    assert explanations.heads[0].properties == pytest.approx([expected] * 4, abs=1e-5)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from atomlens.server.engine import compute
 from atomlens.server.errors import DeadlineError, OverloadedError, UnavailableError
 from atomlens.server.model import Model, Outputs
 from atomlens.server.work import Load, Work
@@ -66,7 +67,7 @@ class Batcher:
         Raises:
             OverloadedError: the queue is full.
             DeadlineError: the deadline passed first.
-            EngineError: the runtime failed on this very work.
+            UnavailableError: the server is leaving.
         """
         load = work.load
         await self._take_room(load.cost, patient)
@@ -139,17 +140,14 @@ class Batcher:
             self._dispatch()
 
     async def _compute(self, batch: Sequence[Job]) -> None:
-        """Compute a batch outside the event loop; if it fails, each job apart, lest one fail for another."""
+        """Compute a batch outside the event loop and tell those who wait."""
         loop = asyncio.get_running_loop()
         begun, works = loop.time(), [job.work for job in batch]
         try:
             outputs = await loop.run_in_executor(self._pool, _run, batch[0].model, works)
         except Exception as error:  # whatever a batch does, the server goes on
-            if len(batch) == 1:
-                _fail(batch[0], error)
-                return
-            for job in filter(_is_wanted, batch):
-                await self._compute([job])
+            for job in batch:
+                _fail(job, error)
             return
         compute_ms, cost = 1e3 * (loop.time() - begun), sum(job.load.cost for job in batch)
         for job, output in zip(batch, outputs, strict=True):
@@ -159,7 +157,7 @@ class Batcher:
 
 def _run(model: Model, works: Sequence[Work]) -> list[Outputs]:
     """Return the outputs of each piece of work, computed together."""
-    joined = model.run(Work.join(works))
+    joined = compute(model, Work.join(works))
     ends = np.cumsum([len(work.structures.numbers) for work in works])[:-1]
     parts = {name: np.split(values, ends) for name, values in joined.items()}
     return [{name: split[index] for name, split in parts.items()} for index in range(len(works))]

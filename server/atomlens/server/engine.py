@@ -1,11 +1,12 @@
 """Engine: structures in, explanations out, with no server around it.
 
 The three steps stand apart so that a server can queue and batch between them:
-`admit` validates and finds neighbors, `Model.run` computes, `finish` makes properties of contributions.
+`admit` validates and finds neighbors, `compute` runs the model, `finish` makes properties of contributions.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +27,8 @@ from atomlens.server.validation import check, check_pairs
 from atomlens.server.warning import warn
 from atomlens.server.work import Work
 
-NOT_FINITE = "the model gave a number that is not finite for this structure"
+NOT_FINITE = "the model failed on this structure or gave a number that is not finite"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,22 @@ def admit(model: Model, structures: Structures, heads: Sequence[str], limits: Li
     distances = _distances(work)
     late = check_pairs(work, rows, distances, limits)
     return Admission(structures, wanted, rows, work, distances, failures).without(late)
+
+
+def compute(model: Model, work: Work) -> Outputs:
+    """Return what the model says of admitted work; NaN for structures on which it fails.
+
+    When it fails on many, each half is tried by itself, so that no structure fails for another.
+    """
+    try:
+        return model.run(work)
+    except Exception as error:  # whatever happened, the others are to be answered
+        many = len(work.structures)
+        if many == 1:
+            log.error("%s failed on a structure", model.name, exc_info=error)
+            return {head.name: np.full(len(work.structures.numbers), np.nan) for head in model.card.heads}
+    halves = [compute(model, work.take(half)) for half in np.array_split(np.arange(many), 2)]
+    return {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
 
 
 def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Explanations:
@@ -138,7 +156,7 @@ class Engine:
         """Explain structures with a model of the repository and tell where the answer comes from."""
         admission = admit(model, structures, heads, self.limits)
         start = time.perf_counter()
-        outputs = [model.run(piece) for piece in admission.work.pieces(self.limits.batch_cost)]
+        outputs = [compute(model, piece) for piece in admission.work.pieces(self.limits.batch_cost)]
         compute_ms = 1e3 * (time.perf_counter() - start)
         provenance = Provenance.of(model, 0.0, compute_ms, admission.work.cost)
         return finish(model, admission, outputs), provenance
