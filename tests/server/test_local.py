@@ -73,3 +73,17 @@ def test_models_are_told(service: LocalService) -> None:
     """As by the model service."""
     assert len(service.list_models(ListModelsRequest()).models) == 4
     assert service.get_model(GetModelRequest(name="toy-bpnn-energy")).card.family == "bpnn"
+
+
+def test_the_environment_bounds_structures_as_it_does_a_servers(
+    toy_repository: Path,
+    pack: Pack,
+    water: Structures,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a server refuses by its settings is refused in process too, and the error names the setting."""
+    request = ExplainRequest(model=MODEL, structures=pack(water))
+    assert not LocalService(toy_repository).explain(request).explanations.failures
+    monkeypatch.setenv("ATOMLENS_MAX_STRUCTURE_COST", "5")
+    (failure,) = LocalService(toy_repository).explain(request).explanations.failures
+    assert "`max_structure_cost`" in failure.status.message

@@ -84,7 +84,7 @@ def compute(model: Model, work: Work) -> Outputs:
     except Exception as error:  # whatever happened, the others are to be answered
         many = len(work.structures)
         if many == 1:
-            log.error("%s failed on a structure", model.name, exc_info=error)
+            log.error("%s failed on a structure: %r", model.name, error)
             return {head.name: np.full(len(work.structures.numbers), np.nan) for head in model.card.heads}
     halves = [compute(model, work.take(half)) for half in np.array_split(np.arange(many), 2)]
     return {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}

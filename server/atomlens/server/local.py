@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atomlens.server import answers
 from atomlens.server.engine import Engine
-from atomlens.server.limits import Limits
+from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
 from atomlens.v1 import explanation_service_pb2, model_service_pb2
@@ -19,11 +19,9 @@ class LocalService:
     Every method raises ServerError where the gRPC call would end with its status.
     """
 
-    def __init__(
-        self, models: Path | None = None, provider: str = "cpu", limits: Limits | None = None
-    ) -> None:
-        """Load a directory of models; the bundled ones for None."""
-        self._engine = Engine.open(models, provider, limits)
+    def __init__(self, models: Path | None = None, provider: str = "cpu") -> None:
+        """Load a directory of models, the bundled ones for None; limits come from the environment."""
+        self._engine = Engine.open(models, provider, ServerSettings.from_environment({}).limits)
 
     def explain(
         self, request: explanation_service_pb2.ExplainRequest

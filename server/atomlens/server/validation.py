@@ -165,7 +165,8 @@ def _cost_rule(work: Work, limits: Limits) -> Rule:
         "STRUCTURE_TOO_LARGE",
         "positions",
         lambda _: (
-            f"a structure may cost at most {most} (atoms + pairs within the cutoff), this one costs more"
+            f"a structure may cost at most {most} (atoms + pairs within the cutoff; the setting is "
+            "`max_structure_cost`), this one costs more"
         ),
     )
 

@@ -26,7 +26,8 @@ standard input. Total charges are read from `charge`, multiplicities from `spin`
 EPILOG = """Every structure gets one answer. When models share a head, such as two that both predict energies,
 each answers on its own. A structure that one model refuses is answered by the others. What fails is named
 on standard error and makes the exit code 1. A version of an asked model that could not be loaded is named
-there too; the version that answers in its place decides the exit code.
+there too; the version that answers in its place decides the exit code. ATOMLENS_MAX_STRUCTURE_COST lets
+models in this process take larger structures, at 1.5 kB of memory for each atom and pair.
 
 examples:
   atomlens explain water.xyz

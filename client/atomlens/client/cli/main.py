@@ -37,7 +37,7 @@ exit codes:
   4  an extra that the command needs is not installed
 130  interrupted
 141  whoever read the output has left"""
-FAILED, WRONG, UNUSABLE, NOT_INSTALLED, INTERRUPTED, NOBODY_READS = 1, 2, 3, 4, 130, 141
+WRONG, UNUSABLE, NOT_INSTALLED, INTERRUPTED, NOBODY_READS = 2, 3, 4, 130, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
