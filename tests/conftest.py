@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from atomlens.export.checkpoint import Checkpoint
     from atomlens.export.dataset import Dataset
+    from atomlens.export.heads import Kind
     from atomlens.export.model import ModelSettings
 
 ELEMENTS = (1, 6, 7, 8)
@@ -64,7 +65,7 @@ def _dataset(molecules: list[Atoms], labels: list[float], kind: str) -> Dataset:
     return Dataset(structures, np.array(labels), split, kind, UNITS[kind], "g2").check()
 
 
-def model_settings(family: str, kind: str) -> ModelSettings:
+def model_settings(family: str, kind: Kind) -> ModelSettings:
     """Return the settings of a tiny model for H, C, N and O."""
     from atomlens.export.bpnn import BPNNSettings
     from atomlens.export.heads import HeadSettings
@@ -75,13 +76,11 @@ def model_settings(family: str, kind: str) -> ModelSettings:
     if family == "schnet":
         network = SchNetSettings(ELEMENTS, features=16, blocks=2, gaussians=12)
     offsets = REFERENCES if kind == "energy" else {}
-    return ModelSettings(
-        family, network, HeadSettings("energy" if kind == "energy" else "charge", UNITS[kind], offsets)
-    )
+    return ModelSettings(family, network, HeadSettings(kind, kind, UNITS[kind], offsets))
 
 
 @pytest.fixture(scope="session")
-def tiny() -> Callable[[str, str], ModelSettings]:
+def tiny() -> Callable[[str, Kind], ModelSettings]:
     """The settings of a tiny model by family and kind of head."""
     return model_settings
 
@@ -95,8 +94,9 @@ def toy_checkpoints(
     from atomlens.export.training import Trainer, TrainingSettings
 
     found = {}
+    sources: dict[Kind, Dataset] = {"energy": energy_data, "charge": dipole_data}
     for family in ("schnet", "bpnn"):
-        for kind, data in (("energy", energy_data), ("charge", dipole_data)):
+        for kind, data in sources.items():
             training = TrainingSettings(epochs=1, batch_size=8, seed=1)
             trainer = Trainer(model_settings(family, kind), training, data, tmp_path_factory.mktemp("run"))
             checkpoint = trainer.best.improved(trainer.model.state_dict(), 0, 1.0)

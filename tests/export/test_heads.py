@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from atomlens.export.heads import SMOOTH, ChargeHead, EnergyHead, HeadSettings, Surroundings, build_head
+from atomlens.export.heads import (
+    KINDS,
+    SMOOTH,
+    ChargeHead,
+    EnergyHead,
+    ExtentHead,
+    Head,
+    HeadSettings,
+    IntensiveHead,
+    Kind,
+    Surroundings,
+    build_head,
+)
 
 POSITIONS = torch.tensor(
     [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64
@@ -14,20 +26,51 @@ POSITIONS = torch.tensor(
 SURROUNDINGS = Surroundings(torch.tensor([0, 0, 0, 1]), torch.tensor([3, 1]), POSITIONS)
 
 
-def test_the_settings_name_the_head() -> None:
-    """`energy` and `charge` are the two kinds."""
-    assert isinstance(build_head(HeadSettings("energy", "eV", {})), EnergyHead)
-    assert isinstance(build_head(HeadSettings("charge", "e·Å", {})), ChargeHead)
+@pytest.mark.parametrize(
+    ("kind", "head"),
+    [("energy", EnergyHead), ("charge", ChargeHead), ("extent", ExtentHead), ("intensive", IntensiveHead)],
+)
+def test_the_settings_name_the_head(kind: Kind, head: type[Head]) -> None:
+    """Each kind has its head, and knows the units of its labels."""
+    settings = HeadSettings(kind, "name", KINDS[kind].property_units[0], {})
+    assert type(build_head(settings)) is head
 
 
 def test_energies_are_scaled_shifted_and_summed() -> None:
     """ε = σy + μ with mean and deviation per atom; the property is the sum over each structure."""
     head = EnergyHead().double()
-    head.standardise(torch.tensor([-3.0, -5.0, -12.0]), torch.tensor([1, 1, 3]))
+    three = Surroundings(torch.tensor([0, 1, 2, 2, 2]), torch.tensor([1, 1, 3]), torch.zeros(5, 3))
+    head.standardise(torch.tensor([-3.0, -5.0, -12.0]), three)
     y = torch.tensor([0.0, 1.0, -1.0, 2.0], dtype=torch.float64)
     energies = head(y)
     np.testing.assert_allclose(energies, y.numpy() * 1.0 - 4.0)
     np.testing.assert_allclose(head.property(energies, SURROUNDINGS), [-12.0, -2.0])
+
+
+def test_intensive_properties_are_means() -> None:
+    """ε = σy + μ with mean and deviation of the property, which is the mean over each structure."""
+    head = IntensiveHead().double()
+    head.standardise(torch.tensor([1.0, 3.0, 5.0]), SURROUNDINGS)
+    y = torch.tensor([0.0, 1.0, -1.0, 2.0], dtype=torch.float64)
+    np.testing.assert_allclose(head(y), y.numpy() * 2.0 + 3.0)
+    np.testing.assert_allclose(head.property(head(y), SURROUNDINGS), [3.0, 7.0])
+
+
+def test_the_extent_is_a_second_moment() -> None:
+    """⟨R²⟩ = Σ q r² without neutrality; before training every atom carries what least squares gives it."""
+    head = ExtentHead().double()
+    moments = torch.tensor([1.0 + 4.0, 0.0], dtype=torch.float64)  # of three atoms and of one at the centre
+    head.standardise(6.5 * moments, SURROUNDINGS)
+    np.testing.assert_allclose(head(torch.zeros(4, dtype=torch.float64)), [6.5] * 4)
+    raw = torch.tensor([2.0, 1.0, 3.0, 5.0], dtype=torch.float64)
+    np.testing.assert_allclose(head.property(raw, SURROUNDINGS), [1.0 * 1.0 + 3.0 * 4.0, 0.0])
+
+
+def test_an_extent_without_extent_has_a_scale() -> None:
+    """Single atoms at their centre say nothing of electrons: the scale stays one."""
+    head = ExtentHead()
+    head.standardise(torch.zeros(1), Surroundings(torch.tensor([0]), torch.tensor([1]), torch.zeros(1, 3)))
+    assert (float(head.scale), float(head.shift)) == (1.0, 1.0)
 
 
 def test_the_dipole_comes_from_neutral_charges() -> None:

@@ -12,6 +12,7 @@ from ase import Atoms
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.dataset import Dataset
+from atomlens.export.heads import Kind
 from atomlens.export.measure import measure
 from atomlens.export.model import ModelSettings
 from atomlens.export.training import Trainer, TrainingSettings, without_offsets
@@ -69,7 +70,7 @@ def test_the_largest_training_structure_is_kept(
 
 
 def test_oxygen_is_negative_after_measuring(
-    tiny: Callable[[str, str], ModelSettings], dipole_data: Dataset, tmp_path: Path
+    tiny: Callable[[str, Kind], ModelSettings], dipole_data: Dataset, tmp_path: Path
 ) -> None:
     """Whatever sign training found, charges are turned and the record says so; errors stay."""
     trainer = Trainer(tiny("bpnn", "charge"), TrainingSettings(epochs=1), dipole_data, tmp_path)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.heads import Kind
 from atomlens.export.model import Model, ModelSettings
 from atomlens.export.verification import reference
 from atomlens.server.structures import Structures
@@ -26,7 +27,7 @@ def model(request: pytest.FixtureRequest, toy_checkpoints: dict[str, Checkpoint]
 def contributions(model: Model, structures: Structures) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the contributions in float64."""
     values: np.ndarray[tuple[int], np.dtype[np.float64]] = reference(model, structures)[
-        model.settings.head.kind
+        model.settings.head.name
     ]
     return values
 
@@ -34,7 +35,7 @@ def contributions(model: Model, structures: Structures) -> np.ndarray[tuple[int]
 @pytest.mark.parametrize("family", ["schnet", "bpnn"])
 @pytest.mark.parametrize("kind", ["energy", "charge"])
 def test_settings_survive_as_plain_values(
-    tiny: Callable[[str, str], ModelSettings], family: str, kind: str
+    tiny: Callable[[str, Kind], ModelSettings], family: str, kind: Kind
 ) -> None:
     """What `to_dict` writes `from_dict` reads, tuples from lists too."""
     settings = tiny(family, kind)

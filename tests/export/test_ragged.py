@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from atomlens.export.dataset import Dataset
+from atomlens.export.heads import Kind
 from atomlens.export.model import Model, ModelSettings
 from atomlens.export.ragged import RaggedData, half_pairs
 from atomlens.export.training import predict
@@ -37,7 +38,7 @@ def test_half_the_pairs_and_their_reverse_are_all_pairs(system: str, request: py
 @pytest.mark.parametrize("family", ["schnet", "bpnn"])
 @torch.no_grad()
 def test_a_batch_equals_its_members(
-    family: str, tiny: Callable[[str, str], ModelSettings], energy_data: Dataset, crystal: Structures
+    family: str, tiny: Callable[[str, Kind], ModelSettings], energy_data: Dataset, crystal: Structures
 ) -> None:
     """Structures in any order and company give what each gives alone, crystals among molecules too."""
     structures = Structures.concatenate([energy_data.structures, crystal])
@@ -50,7 +51,7 @@ def test_a_batch_equals_its_members(
 
 
 def test_an_epoch_is_full_batches_of_different_structures(
-    tiny: Callable[[str, str], ModelSettings], energy_data: Dataset
+    tiny: Callable[[str, Kind], ModelSettings], energy_data: Dataset
 ) -> None:
     """No structure comes twice; the remainder is left out; another epoch has another order."""
     model = Model(tiny("schnet", "energy"))
@@ -64,7 +65,7 @@ def test_an_epoch_is_full_batches_of_different_structures(
 
 
 def test_fewer_structures_than_a_batch_make_one_batch(
-    tiny: Callable[[str, str], ModelSettings], energy_data: Dataset
+    tiny: Callable[[str, Kind], ModelSettings], energy_data: Dataset
 ) -> None:
     """A small training set is not left out altogether."""
     model = Model(tiny("schnet", "energy"))

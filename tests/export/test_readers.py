@@ -34,7 +34,7 @@ def arrays() -> dict[str, Any]:
 def read(tmp_path: Path, fields: dict[str, Any], label: str = "u0_eV", unit: str = "eV") -> Dataset:
     """Return the dataset of an .npz file with these fields."""
     np.savez(tmp_path / "data.npz", **fields)
-    return read_dataset(tmp_path / "data.npz", label, unit, None, 0)
+    return read_dataset(tmp_path / "data.npz", label, (unit,), None, 0)
 
 
 def frames() -> list[Atoms]:
@@ -123,11 +123,11 @@ def test_ase_files_give_energies_info_and_split(tmp_path: Path, name: str) -> No
                 database.write(atoms, key_value_pairs=dict(atoms.info))
     else:
         write(path, frames())
-    data = read_dataset(path, "energy", "eV", "eV", 0)
+    data = read_dataset(path, "energy", ("eV",), "eV", 0)
     np.testing.assert_array_equal(data.labels, [-1.0, -2.0, -3.0, -4.0])
     np.testing.assert_array_equal(data.split, [0, 0, 1, 2])
     np.testing.assert_allclose(data.structures.positions[:3], frames()[0].positions, atol=1e-7)
-    dipoles = read_dataset(path, "mu_D", "e·Å", None, 0)
+    dipoles = read_dataset(path, "mu_D", ("e·Å",), None, 0)
     np.testing.assert_allclose(dipoles.labels[1], 0.5 * 0.20819434)
 
 
@@ -139,7 +139,7 @@ def test_cells_of_ase_files_are_kept(tmp_path: Path) -> None:
         atoms.info["energy_eV"] = -float(index)
         made.append(atoms)
     write(tmp_path / "bulk.extxyz", made)
-    data = read_dataset(tmp_path / "bulk.extxyz", "energy_eV", "eV", None, 0)
+    data = read_dataset(tmp_path / "bulk.extxyz", "energy_eV", ("eV",), None, 0)
     np.testing.assert_allclose(data.structures.cells[2], made[2].cell.array)
     assert data.structures.pbc.all()
     assert data.sizes == {"training": 2, "validation": 1, "test": 1}
@@ -151,7 +151,7 @@ def test_a_structure_without_label_is_named(tmp_path: Path) -> None:
     del made[2].info["mu_D"]
     write(tmp_path / "frames.extxyz", made)
     with pytest.raises(DataError, match=r"frames\.extxyz: `mu_D` is missing in structure 2"):
-        read_dataset(tmp_path / "frames.extxyz", "mu_D", "e·Å", None, 0)
+        read_dataset(tmp_path / "frames.extxyz", "mu_D", ("e·Å",), None, 0)
 
 
 def test_a_label_must_be_one_number(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_label_must_be_one_number(tmp_path: Path) -> None:
     made[1].info["mu_D"] = np.zeros(3)
     write(tmp_path / "frames.extxyz", made)
     with pytest.raises(DataError, match=r"`mu_D` must be a number, got .* in structure 1"):
-        read_dataset(tmp_path / "frames.extxyz", "mu_D", "e·Å", None, 0)
+        read_dataset(tmp_path / "frames.extxyz", "mu_D", ("e·Å",), None, 0)
 
 
 def test_a_split_may_be_given_by_name_and_must_be_complete(tmp_path: Path) -> None:
@@ -169,12 +169,12 @@ def test_a_split_may_be_given_by_name_and_must_be_complete(tmp_path: Path) -> No
     for atoms, part in zip(made, ("training", "training", "validation", "test"), strict=True):
         atoms.info["split"] = part
     write(tmp_path / "named.extxyz", made)
-    data = read_dataset(tmp_path / "named.extxyz", "energy", "eV", "eV", 0)
+    data = read_dataset(tmp_path / "named.extxyz", "energy", ("eV",), "eV", 0)
     np.testing.assert_array_equal(data.split, [0, 0, 1, 2])
     del made[1].info["split"]
     write(tmp_path / "named.extxyz", made)
     with pytest.raises(DataError, match="`split` must be 0, 1 or 2"):
-        read_dataset(tmp_path / "named.extxyz", "energy", "eV", "eV", 0)
+        read_dataset(tmp_path / "named.extxyz", "energy", ("eV",), "eV", 0)
 
 
 @pytest.mark.parametrize("name", ["data.npz", "data.extxyz", "data.db"])
@@ -182,7 +182,7 @@ def test_unreadable_files_give_one_clear_error(tmp_path: Path, name: str) -> Non
     """A missing file and one of foreign bytes are both errors of the data."""
     path = tmp_path / name
     with pytest.raises(DataError, match=f"{name}"):
-        read_dataset(path, "u0_eV", "eV", None, 0)
+        read_dataset(path, "u0_eV", ("eV",), None, 0)
     path.write_bytes(b"\x00\x01 neither one nor the other\n" * 20)
     with pytest.raises(DataError, match=f"{name}"):
-        read_dataset(path, "u0_eV", "eV", None, 0)
+        read_dataset(path, "u0_eV", ("eV",), None, 0)

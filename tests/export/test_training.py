@@ -13,10 +13,11 @@ import torch
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.dataset import Dataset
+from atomlens.export.heads import Kind
 from atomlens.export.model import ModelSettings
 from atomlens.export.training import Trainer, TrainingSettings, fit_offsets, without_offsets
 
-Tiny = Callable[[str, str], ModelSettings]
+Tiny = Callable[[str, Kind], ModelSettings]
 QUICK = TrainingSettings(epochs=4, batch_size=8, learning_rate=5e-3, averaging=0.8)
 
 
@@ -28,7 +29,7 @@ def make(
     tiny: Tiny, data: Dataset, run: Path, settings: TrainingSettings = QUICK, family: str = "schnet"
 ) -> Trainer:
     """Return a trainer of a tiny model."""
-    return Trainer(tiny(family, data.label), settings, data, run)
+    return Trainer(tiny(family, "energy" if data.label == "energy" else "charge"), settings, data, run)
 
 
 @pytest.mark.parametrize("family", ["schnet", "bpnn"])

@@ -12,17 +12,24 @@ from google.protobuf.struct_pb2 import Struct
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.graphs import METHOD
+from atomlens.export.heads import KINDS, Kind
 from atomlens.server.card import CONTRACT
 from atomlens.server.repository import NAME
 from atomlens.server.verification import TOLERANCE, Row
 from atomlens.v1 import card_pb2
 
 LIBRARIES = ("atomlens", "torch", "onnx", "onnxscript", "onnxruntime")
-AGGREGATIONS = {"energy": card_pb2.AGGREGATION_SUM, "charge": card_pb2.AGGREGATION_DIPOLE}
-UNITS = {"energy": "eV", "charge": "e"}
+AGGREGATIONS = {
+    "energy": card_pb2.AGGREGATION_SUM,
+    "charge": card_pb2.AGGREGATION_DIPOLE,
+    "extent": card_pb2.AGGREGATION_SECOND_MOMENT,
+    "intensive": card_pb2.AGGREGATION_MEAN,
+}
 DESCRIPTIONS = {
     "energy": "The energy of a structure as a sum of atomic energies.",
     "charge": "The dipole moment of a molecule from partial charges.",
+    "extent": "The spatial extent of a molecule's electrons from numbers of electrons at its atoms.",
+    "intensive": "An intensive property of a structure as the mean of atomic contributions.",
 }
 SPLIT_LIMIT = (
     "The split into atoms is the model's choice: learned, transferable, not unique; "
@@ -49,14 +56,14 @@ class Description:
 def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[Row]) -> card_pb2.ModelCard:
     """Return the card of a verified model, complete but for the digests of its files."""
     network, measured = checkpoint.model["network"], checkpoint.measured
-    kind = checkpoint.model["head"]["kind"]
+    head = _head(checkpoint.model["head"])
     elements = sorted(network["elements"])
     return card_pb2.ModelCard(
         contract=CONTRACT,
         name=description.name,
         family=checkpoint.model["family"],
-        description=DESCRIPTIONS[kind],
-        heads=[_head(checkpoint.model["head"])],
+        description=DESCRIPTIONS[checkpoint.model["head"]["kind"]],
+        heads=[head],
         elements=elements,
         cutoff_angstrom=network["cutoff_angstrom"],
         charges=[0],
@@ -65,9 +72,9 @@ def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[R
         embedding=_embedding(checkpoint, elements),
         network=_struct(network),
         training=_training(checkpoint, description),
-        errors=[card_pb2.PropertyError(head=kind, **row) for row in measured["errors"]],
+        errors=[card_pb2.PropertyError(head=head.name, **row) for row in measured["errors"]],
         contributions=[
-            card_pb2.ContributionStatistics(head=kind, **row) for row in measured["contributions"]
+            card_pb2.ContributionStatistics(head=head.name, **row) for row in measured["contributions"]
         ],
         closest_distances=[_closest(pair) for pair in measured["closest"]],
         max_training_atoms=len(measured["largest"]["numbers"]),
@@ -78,11 +85,11 @@ def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[R
 
 
 def _head(head: Mapping[str, Any]) -> card_pb2.Head:
-    kind = head["kind"]
+    kind: Kind = head["kind"]
     return card_pb2.Head(
-        name=kind,
+        name=head["name"],
         aggregation=AGGREGATIONS[kind],
-        unit=UNITS[kind],
+        unit=KINDS[kind].unit,
         property_unit=head["property_unit"],
         offsets=head["offsets"],
     )

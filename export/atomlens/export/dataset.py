@@ -24,7 +24,7 @@ class Dataset:
     labels: Floats  # (structures,) in `unit`
     split: npt.NDArray[np.uint8]  # (structures,) 0 training, 1 validation, 2 test
     label: str
-    unit: str  # eV or e·Å
+    unit: str  # eV, eV/atom, e·Å or Å²
     source: str
 
     def part(self, index: int) -> Dataset:
@@ -64,8 +64,8 @@ class Dataset:
         )
         unseen = sorted(set(structures.numbers.tolist()) - set(self.elements))
         _require(not unseen, f"`numbers` has elements that the training part lacks: {unseen}")
-        moment = self.unit == "e·Å" and bool(structures.pbc.any())
-        _require(not moment, f"`{self.label}` is a dipole, which a periodic structure does not have")
+        moment = self.unit in ("e·Å", "Å²") and bool(structures.pbc.any())
+        _require(not moment, f"`{self.label}` is a moment, which a periodic structure does not have")
         return self
 
 

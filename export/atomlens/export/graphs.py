@@ -83,7 +83,7 @@ def export_atoms(model: Model) -> bytes:
 
 def output_names(model: Model) -> list[str]:
     """Return the graph's outputs: the head and, for families that have one, the context."""
-    return [model.settings.head.kind, *(["context"] if model.settings.family == "schnet" else [])]
+    return [model.settings.head.name, *(["context"] if model.settings.family == "schnet" else [])]
 
 
 def _compiled(model: Model) -> Model:

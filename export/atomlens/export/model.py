@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from atomlens.export.bpnn import BPNN, BPNNSettings
-from atomlens.export.heads import HeadSettings, build_head
+from atomlens.export.heads import Head, HeadSettings, build_head
 from atomlens.export.network import Network
 from atomlens.export.schnet import SchNet, SchNetSettings
 
@@ -44,7 +44,7 @@ class Model(nn.Module):
         super().__init__()
         self.settings = settings
         self.network: Network = NETWORKS[settings.family](settings.network)
-        self.head = build_head(settings.head)
+        self.head: Head = build_head(settings.head)
 
     def forward(self, numbers: Tensor, prepared: Any) -> tuple[Tensor, Tensor | None]:
         """Return contributions (atoms,) in the head's unit, and the context."""

@@ -48,14 +48,18 @@ class RaggedData:
 
     def batch(self, chosen: Integers) -> Batch:
         """Return the chosen structures as one batch."""
-        counts = self.structures.counts[chosen]
         atoms = self.structures.atoms_of(chosen)
         numbers = torch.from_numpy(self.structures.numbers[atoms])
-        positions = torch.from_numpy(self.positions[atoms]).to(self.dtype)
+        around = self.surroundings(chosen)
+        prepared = self._prepare(chosen, numbers, around.positions) if self.rows is None else self.rows[atoms]
+        return Batch(numbers, prepared, around, self.labels[chosen])
+
+    def surroundings(self, chosen: Integers) -> Surroundings:
+        """Return what sums over the chosen structures need."""
+        counts = self.structures.counts[chosen]
         owners = torch.from_numpy(np.repeat(np.arange(len(chosen)), counts))
-        prepared = self._prepare(chosen, numbers, positions) if self.rows is None else self.rows[atoms]
-        surroundings = Surroundings(owners, torch.from_numpy(counts), positions)
-        return Batch(numbers, prepared, surroundings, self.labels[chosen])
+        positions = torch.from_numpy(self.positions[self.structures.atoms_of(chosen)]).to(self.dtype)
+        return Surroundings(owners, torch.from_numpy(counts), positions)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield everything in order."""

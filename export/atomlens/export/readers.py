@@ -22,26 +22,41 @@ EV = {
     "kcal/mol": 0.0433641153087705,
     "kJ/mol": 0.010364269656262174,
 }
-E_ANGSTROM = {"e·Å": 1.0, "eA": 1.0, "D": 0.20819433270935603, "au": 0.529177210903}
-UNITS = {"eV": EV, "e·Å": E_ANGSTROM}
+BOHR_ANGSTROM = 0.529177210903
+UNITS = {
+    "eV": EV,
+    "eV/atom": {f"{unit}/atom": factor for unit, factor in EV.items()},
+    "e·Å": {"e·Å": 1.0, "eA": 1.0, "D": 0.20819433270935603, "au": BOHR_ANGSTROM},
+    "Å²": {"Å²": 1.0, "A2": 1.0, "a0²": BOHR_ANGSTROM**2, "Bohr2": BOHR_ANGSTROM**2},
+}
 Raw = tuple[Structures, Floats, "npt.NDArray[np.uint8] | None"]  # the last is the split, if the file has one
-SUFFIXES = {"_eV": "eV", "_meV": "meV", "_Ha": "Ha", "_eA": "e·Å", "_D": "D"}
+SUFFIXES = {
+    "_eV_per_atom": "eV/atom",
+    "_meV_per_atom": "meV/atom",
+    "_eV": "eV",
+    "_meV": "meV",
+    "_Ha": "Ha",
+    "_eA": "e·Å",
+    "_D": "D",
+    "_A2": "Å²",
+    "_Bohr2": "a0²",
+}
 
 
-def read_dataset(path: Path, label: str, unit: str, label_unit: str | None, seed: int) -> Dataset:
+def read_dataset(path: Path, label: str, units: Sequence[str], label_unit: str | None, seed: int) -> Dataset:
     """Read labelled structures from an .npz file, an ASE database or a file of structures.
 
     Args:
         path: the file; its suffix tells the format.
         label: the field, info key or database column that holds the label.
-        unit: the unit to return labels in, "eV" or "e·Å".
+        units: the units that labels may be returned in; the one that the label's own converts to is taken.
         label_unit: the unit in the file; None reads it from the label's own suffix (``_eV``, ``_D``, ...).
         seed: of the random split, where the file has none.
 
     Raises:
         DataError: the file cannot be read, or a field is missing or has a wrong shape or unit.
     """
-    factor = _factor(label, unit, label_unit)
+    unit, factor = _unit(label, units, label_unit)
     try:
         structures, labels, split = (
             _read_npz(path, label) if path.suffix == ".npz" else _read_ase(path, label)
@@ -55,15 +70,25 @@ def read_dataset(path: Path, label: str, unit: str, label_unit: str | None, seed
         raise DataError(f"{path} cannot be read: {error or type(error).__name__}") from error
 
 
-def _factor(label: str, unit: str, label_unit: str | None) -> float:
-    named = label_unit or next((u for suffix, u in SUFFIXES.items() if label.endswith(suffix)), None)
-    if named is None:
-        raise DataError(
-            f"`{label}` has no unit in its name: give --label-unit, one of {', '.join(UNITS[unit])}"
-        )
-    if named not in UNITS[unit]:
-        raise DataError(f"`{label}` is in {named}, which is no unit of a label in {unit}")
-    return UNITS[unit][named]
+def _unit(label: str, units: Sequence[str], label_unit: str | None) -> tuple[str, float]:
+    """Return the unit to return labels in, and the factor to it from the unit in the file."""
+    named = label_unit or _suffix(label)[1]
+    known = [name for unit in units for name in UNITS[unit]]
+    if not named:
+        raise DataError(f"`{label}` has no unit in its name: give --label-unit, one of {', '.join(known)}")
+    if named not in known:
+        raise DataError(f"`{label}` is in {named}, which is no unit of a label in {' or '.join(units)}")
+    return next((unit, UNITS[unit][named]) for unit in units if named in UNITS[unit])
+
+
+def bare_name(label: str) -> str:
+    """Return a label's name without its unit: gap of gap_eV."""
+    return label.removesuffix(_suffix(label)[0])
+
+
+def _suffix(label: str) -> tuple[str, str]:
+    """Return the suffix of a label that tells its unit, and the unit; empty where there is none."""
+    return next(((suffix, unit) for suffix, unit in SUFFIXES.items() if label.endswith(suffix)), ("", ""))
 
 
 def _read_npz(path: Path, label: str) -> Raw:

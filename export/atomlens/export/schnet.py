@@ -26,6 +26,7 @@ class SchNetSettings:
     features: int = 64
     blocks: int = 3
     gaussians: int = 25
+    embedding_scale: float = 1.0  # deviation of the embeddings before training
 
 
 class SchNet(nn.Module):
@@ -39,6 +40,8 @@ class SchNet(nn.Module):
         self.settings = settings
         width = settings.features
         self.embedding = nn.Embedding(MAX_NUMBER + 1, width, padding_idx=0)
+        with torch.no_grad():
+            self.embedding.weight.mul_(settings.embedding_scale)
         self.gaussians = Gaussians(settings.gaussians, settings.cutoff_angstrom)
         self.blocks = nn.ModuleList(Interaction(settings) for _ in range(settings.blocks))
         self.output = mlp(width, width // 2, 1)

@@ -78,7 +78,8 @@ class Trainer:
         )
         if self.training.rows is not None:
             network.standardise(self.training.rows)  # type: ignore[attr-defined]
-        self.model.head.standardise(self.training.labels, torch.from_numpy(self.training.structures.counts))
+        everything = self.training.surroundings(np.arange(len(self.training)))
+        self.model.head.standardise(self.training.labels, everything)
         self.kink = training.kink * float(self.training.labels.std())
         self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(training.averaging))  # type: ignore[no-untyped-call]
         self.optimizer = torch.optim.AdamW(

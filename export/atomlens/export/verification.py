@@ -49,7 +49,8 @@ def verify(model: Model, graph: bytes, batches: Mapping[str, Structures]) -> tup
             Row(name, output, len(structures), largest_error(got[output], expected[output]))
             for output in output_names(model)
         ]
-        cases.append(Case(name, structures, {model.settings.head.kind: expected[model.settings.head.kind]}))
+        head = model.settings.head.name
+        cases.append(Case(name, structures, {head: expected[head]}))
     failed = [row for row in rows if not row.within(TOLERANCE)]
     if failed:
         raise VerificationError(rows, failed)

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from atomlens.export.model import ModelSettings
     from atomlens.export.training import TrainingSettings
 
-UNITS = {"energy": "eV", "charge": "e·Å"}
-
-
+HEADS = ("energy", "charge", "extent", "intensive")
 EPILOG = """An .npz file holds flat arrays, structure k owning n_atoms[k] consecutive rows: n_atoms, numbers,
 positions (Å) or scaled_positions with cell_A, the label, and optionally split (0 training, 1 validation,
 2 test). Extended XYZ and ASE databases hold the label under its name in `info` or as a result. Without a
@@ -42,8 +40,12 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--family", choices=("schnet", "bpnn"), required=True, help="of the network")
     parser.add_argument(
-        "--head", choices=("energy", "charge"), required=True, help="energies, or charges from dipole moments"
+        "--head",
+        choices=HEADS,
+        required=True,
+        help="energies, charges from dipole moments, electrons from spatial extents, or means over atoms",
     )
+    parser.add_argument("--head-name", metavar="NAME", help="of the output; follows from head or label")
     parser.add_argument("--label", required=True, help="the field with the label, such as u0_eV")
     parser.add_argument("--label-unit", metavar="UNIT", help="of the label, where its name does not say")
     parser.add_argument(
@@ -57,6 +59,7 @@ def add_parser(commands: Any) -> None:
     _number(network, "--features", 64, "of SchNet, for each atom")
     _number(network, "--blocks", 3, "of SchNet")
     _number(network, "--gaussians", 25, "of SchNet, that distances are expanded in")
+    _number(network, "--embedding-scale", 1.0, "of SchNet's element embeddings before training")
     network.add_argument(
         "--hidden", default="64,64", metavar="N,N", help="layer widths of a Behler-Parrinello network (64,64)"
     )
@@ -79,6 +82,7 @@ def _number(group: argparse._ArgumentGroup, flag: str, default: float, text: str
 
 def run(args: argparse.Namespace) -> int:
     """Train until done and leave `best.pt` and `log.csv` in the run directory."""
+    from atomlens.export.heads import KINDS
     from atomlens.export.measure import measure
     from atomlens.export.readers import read_dataset
     from atomlens.export.training import Trainer
@@ -87,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     if started and not args.resume:
         raise ValueError(f"{args.directory} holds a run already: give --resume to go on with it")
     settings = _training_settings(args)
-    data = read_dataset(args.data, args.label, UNITS[args.head], args.label_unit, args.seed)
+    data = read_dataset(args.data, args.label, KINDS[args.head].property_units, args.label_unit, args.seed)
     print(f"{args.data}: {data.sizes} structures, elements {list(data.elements)}", flush=True)
     trainer = Trainer(_model_settings(args, data), settings, data, args.directory)
     if started:
@@ -113,6 +117,7 @@ def _model_settings(args: argparse.Namespace, data: Dataset) -> ModelSettings:
     from atomlens.export.bpnn import BPNNSettings
     from atomlens.export.heads import HeadSettings
     from atomlens.export.model import ModelSettings
+    from atomlens.export.readers import bare_name
     from atomlens.export.schnet import SchNetSettings
     from atomlens.export.training import fit_offsets
 
@@ -121,10 +126,13 @@ def _model_settings(args: argparse.Namespace, data: Dataset) -> ModelSettings:
         offsets = _references(args.references, data) if args.references else fit_offsets(data)
     network: SchNetSettings | BPNNSettings
     if args.family == "schnet":
-        network = SchNetSettings(data.elements, args.cutoff, args.features, args.blocks, args.gaussians)
+        network = SchNetSettings(
+            data.elements, args.cutoff, args.features, args.blocks, args.gaussians, args.embedding_scale
+        )
     else:
         network = BPNNSettings(data.elements, args.cutoff, hidden=tuple(map(int, args.hidden.split(","))))
-    return ModelSettings(args.family, network, HeadSettings(args.head, data.unit, offsets))
+    name = args.head_name or (bare_name(data.label) if args.head == "intensive" else args.head)
+    return ModelSettings(args.family, network, HeadSettings(args.head, name, data.unit, offsets))
 
 
 def _references(text: str, data: Dataset) -> dict[int, float]:
