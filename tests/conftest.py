@@ -20,7 +20,24 @@ if TYPE_CHECKING:
 ELEMENTS = (1, 6, 7, 8)
 REFERENCES = {1: -13.6, 6: -1029.9, 7: -1485.3, 8: -2042.6}
 ELECTRONEGATIVITY = {1: 2.2, 6: 2.55, 7: 3.04, 8: 3.44}
-UNITS = {"energy": "eV", "charge": "e·Å"}
+ELECTRONS = {1: 0.8, 6: 5.9, 7: 7.1, 8: 8.2}
+COHESION = {8: -0.4, 11: -0.2, 12: -0.5, 17: 0.1, 29: -0.7}  # of the elements of the crystals
+UNITS = {"energy": "eV", "charge": "e·Å", "extent": "Å²", "intensive": "eV/atom"}
+NAMES: dict[Kind, str] = {
+    "energy": "energy",
+    "charge": "charge",
+    "extent": "extent",
+    "intensive": "formation_energy",
+}
+TOYS: dict[str, tuple[str, Kind]] = {
+    "toy-schnet-energy": ("schnet", "energy"),
+    "toy-schnet-dipole": ("schnet", "charge"),
+    "toy-schnet-extent": ("schnet", "extent"),
+    "toy-schnet-formation": ("schnet", "intensive"),
+    "toy-bpnn-energy": ("bpnn", "energy"),
+    "toy-bpnn-dipole": ("bpnn", "charge"),
+    "toy-bpnn-formation": ("bpnn", "intensive"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -52,31 +69,71 @@ def dipole_data(molecules: list[Atoms]) -> Dataset:
     return _dataset(molecules, labels, "charge")
 
 
-def _dataset(molecules: list[Atoms], labels: list[float], kind: str) -> Dataset:
+@pytest.fixture(scope="session")
+def extent_data(molecules: list[Atoms]) -> Dataset:
+    """Those molecules with the second moment of invented numbers of electrons."""
+    labels = []
+    for atoms in molecules:
+        electrons = np.array([ELECTRONS[number] for number in atoms.numbers])
+        centered = atoms.positions - atoms.get_center_of_mass()  # type: ignore[no-untyped-call]
+        labels.append(float(electrons @ (centered**2).sum(1)))
+    return _dataset(molecules, labels, "extent")
+
+
+@pytest.fixture(scope="session")
+def crystals() -> list[Atoms]:
+    """Metals, salts and oxides of five elements, most of them in cells smaller than 5 Å."""
+    from ase.build import bulk
+
+    return [
+        bulk(name, lattice, a=a)
+        for name, lattice, a in (
+            *(("Na", "bcc", 4.29), ("Mg", "hcp", 3.21), ("Mg", "bcc", 3.57), ("Cu", "fcc", 3.61)),
+            *(("NaCl", "rocksalt", 5.64), ("MgO", "rocksalt", 4.21), ("CuO", "rocksalt", 4.24)),
+            *(("CuCl", "zincblende", 5.42), ("NaCl", "cesiumchloride", 3.5), ("MgCu", "cesiumchloride", 3.1)),
+            *(("Na2O", "fluorite", 5.55), ("MgCl2", "fluorite", 6.1)),
+        )
+    ]
+
+
+@pytest.fixture(scope="session")
+def formation_data(crystals: list[Atoms]) -> Dataset:
+    """Those crystals with an invented energy of formation, the mean of what their elements bring."""
+    labels = [float(np.mean([COHESION[number] for number in atoms.numbers])) for atoms in crystals]
+    return _dataset(crystals, labels, "intensive")
+
+
+def _dataset(frames: list[Atoms], labels: list[float], kind: Kind) -> Dataset:
     from atomlens.export.dataset import Dataset, random_split
     from atomlens.server.structures import Structures
 
-    structures = Structures.molecules(
-        [len(atoms) for atoms in molecules],
-        np.concatenate([atoms.numbers for atoms in molecules]),
-        np.concatenate([atoms.positions for atoms in molecules]),
+    structures = Structures(
+        np.array([len(atoms) for atoms in frames]),
+        np.concatenate([atoms.numbers for atoms in frames]).astype(np.int64),
+        np.concatenate([atoms.positions for atoms in frames]),
+        np.stack([atoms.cell.array for atoms in frames]),
+        np.stack([atoms.pbc for atoms in frames]),
+        np.zeros(len(frames)),
+        np.zeros(len(frames), np.int64),
     )
-    split = random_split(len(molecules), 0)
-    return Dataset(structures, np.array(labels), split, kind, UNITS[kind], "g2").check()
+    split = random_split(len(frames), 0)
+    source = "crystals" if structures.pbc.any() else "g2"
+    return Dataset(structures, np.array(labels), split, NAMES[kind], UNITS[kind], source).check()
 
 
 def model_settings(family: str, kind: Kind) -> ModelSettings:
-    """Return the settings of a tiny model for H, C, N and O."""
+    """Return the settings of a tiny model: for H, C, N and O, or the elements of the crystals."""
     from atomlens.export.bpnn import BPNNSettings
     from atomlens.export.heads import HeadSettings
     from atomlens.export.model import ModelSettings
     from atomlens.export.schnet import SchNetSettings
 
-    network: SchNetSettings | BPNNSettings = BPNNSettings(ELEMENTS, radial=8, angular=3, hidden=(16,))
+    elements = tuple(COHESION) if kind == "intensive" else ELEMENTS
+    network: SchNetSettings | BPNNSettings = BPNNSettings(elements, radial=8, angular=3, hidden=(16,))
     if family == "schnet":
-        network = SchNetSettings(ELEMENTS, features=16, blocks=2, gaussians=12)
+        network = SchNetSettings(elements, features=16, blocks=2, gaussians=12)
     offsets = REFERENCES if kind == "energy" else {}
-    return ModelSettings(family, network, HeadSettings(kind, kind, UNITS[kind], offsets))
+    return ModelSettings(family, network, HeadSettings(kind, NAMES[kind], UNITS[kind], offsets))
 
 
 @pytest.fixture(scope="session")
@@ -87,21 +144,31 @@ def tiny() -> Callable[[str, Kind], ModelSettings]:
 
 @pytest.fixture(scope="session")
 def toy_checkpoints(
-    energy_data: Dataset, dipole_data: Dataset, tmp_path_factory: pytest.TempPathFactory
+    energy_data: Dataset,
+    dipole_data: Dataset,
+    extent_data: Dataset,
+    formation_data: Dataset,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Checkpoint]:
-    """Checkpoints of models with random weights by name: toy-schnet-energy, ..., toy-bpnn-dipole."""
+    """Checkpoints of the toys by name: models with random weights."""
     from atomlens.export.measure import measure
     from atomlens.export.training import Trainer, TrainingSettings
 
     found = {}
-    sources: dict[Kind, Dataset] = {"energy": energy_data, "charge": dipole_data}
-    for family in ("schnet", "bpnn"):
-        for kind, data in sources.items():
-            training = TrainingSettings(epochs=1, batch_size=8, seed=1)
-            trainer = Trainer(model_settings(family, kind), training, data, tmp_path_factory.mktemp("run"))
-            checkpoint = trainer.best.improved(trainer.model.state_dict(), 0, 1.0)
-            name = f"toy-{family}-{'dipole' if kind == 'charge' else kind}"
-            found[name] = measure(checkpoint, data, f"atomlens train g2 --run {name}")
+    sources: dict[Kind, Dataset] = {
+        "energy": energy_data,
+        "charge": dipole_data,
+        "extent": extent_data,
+        "intensive": formation_data,
+    }
+    for name, (family, kind) in TOYS.items():
+        training = TrainingSettings(epochs=1, batch_size=8, seed=1)
+        run = tmp_path_factory.mktemp("run")
+        trainer = Trainer(model_settings(family, kind), training, sources[kind], run)
+        checkpoint = trainer.best.improved(trainer.model.state_dict(), 0, 1.0)
+        found[name] = measure(
+            checkpoint, sources[kind], f"atomlens train {sources[kind].source} --run {name}"
+        )
     return found
 
 

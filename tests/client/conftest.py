@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MODELS = ("toy-schnet-energy", "toy-schnet-dipole")
 WATER = Structure([8, 1, 1], [[0.0, 0.0, 0.1], [0.0, 0.8, -0.5], [0.0, -0.8, -0.5]], id="water.xyz@0")
+SALT = Structure([11, 17], [[0.0, 0.0, 0.0], [2.8, 0.0, 0.0]], 2.8 * (1 - np.eye(3)), True, id="NaCl.cif@0")
 
 
 def energy_explanation(structure: Structure = WATER) -> Explanation:
@@ -48,6 +49,33 @@ def charge_explanation(structure: Structure = WATER) -> Explanation:
     return Explanation(
         structure, {"charge": head}, (ModelReference("q", 1, "cd" * 32, "cpu"),), ("close", "big")
     )
+
+
+def extent_explanation(structure: Structure = WATER) -> Explanation:
+    """Return what an invented model of the spatial extent says: as many electrons as protons."""
+    electrons = structure.numbers.astype(np.float64)
+    centred = structure.positions - structure.positions.mean(axis=0)
+    extent = float(electrons @ (centred**2).sum(axis=1))
+    head = Head("extent", "second_moment", "electrons", "Å²", extent, electrons)
+    return Explanation(structure, {"extent": head}, (ModelReference("r", 1, "ef" * 32, "cpu"),))
+
+
+def formation_explanation(structure: Structure = SALT, offset: float = 0.0) -> Explanation:
+    """Return what an invented model of formation energies says: -1, -2, ... eV, and an offset."""
+    model = -np.arange(1.0, len(structure) + 1)
+    offsets = np.full(len(structure), offset)
+    values = model + offsets
+    head = Head(
+        "formation_energy",
+        "mean",
+        "eV",
+        "eV/atom",
+        float(values.mean()),
+        values,
+        model=model,
+        offset=offsets,
+    )
+    return Explanation(structure, {"formation_energy": head}, (ModelReference("f", 3, "01" * 32, "cpu"),))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from atomlens.client import AsyncClient, Client, Explanation, InputError, UnknownModelError
+from atomlens.client import AsyncClient, Client, Embedding, Explanation, InputError, UnknownModelError
 from atomlens.client.testing import RunningServer
 
 from .conftest import MODELS
@@ -124,6 +124,15 @@ def test_models(run: Run) -> None:
         return [(await asked.model(status.name)).status.name for status in await asked.models()]
 
     assert set(MODELS) <= set(run(ask))
+
+
+def test_embedding(run: Run, client: Client) -> None:
+    """An embedding is the one that the other client gets."""
+
+    async def ask(asked: AsyncClient) -> Embedding:
+        return await asked.embedding(MODELS[0])
+
+    assert run(ask).to_dict() == client.embedding(MODELS[0]).to_dict()
 
 
 def test_same_interface() -> None:

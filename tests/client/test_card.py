@@ -51,6 +51,53 @@ def test_text() -> None:
     assert "cite" not in text
 
 
+def test_text_of_a_whole_card() -> None:
+    """Who reads a card learns what the model was trained on and how, and how near its atoms came."""
+    response = model_service_pb2.GetModelResponse()
+    response.CopyFrom(RESPONSE)
+    card = response.card
+    card.network.update({"features": 64, "hidden": [64, 32], "elements": [1, 8], "cutoff_angstrom": 5})
+    card.max_training_atoms = 29
+    card.closest_distances.add(first=1, second=8, distance_angstrom=0.957)
+    card.closest_distances.add(first=1, second=1, distance_angstrom=0.741)
+    record = card_pb2.TrainingRecord(
+        data="QM9",
+        data_licence="CC0-1.0",
+        label="u0_eV, learned in eV",
+        split={"test": 5, "training": 90, "validation": 6},
+        epochs=30,
+        best_epoch=28,
+        seconds=2751.1,
+        hardware="a processor",
+    )
+    record.settings.update({"seed": 0, "learning_rate": 1e-3})
+    card.training.CopyFrom(record)
+    lines = str(Card.from_proto(response)).splitlines()
+    assert {
+        "network     features 64, hidden 64-32",
+        "label       u0_eV, learned in eV",
+        "split       90 training, 6 validation, 5 test",
+        "largest     29 atoms",
+        "closest     H-H 0.74, H-O 0.96 Å in training",
+        "settings    learning_rate 0.001, seed 0",
+        "took        45.9 min, 30 epochs, the weights are of epoch 28, a processor",
+        "data are    CC0-1.0",
+    } <= set(lines)
+
+
+def test_text_of_a_card_with_many_elements() -> None:
+    """Of thousands of pairs of elements the closest few are shown, and how many there are."""
+    response = model_service_pb2.GetModelResponse()
+    response.CopyFrom(RESPONSE)
+    for first in range(1, 90):
+        for second in range(first, 90):
+            pair = {"first": first, "second": second, "distance_angstrom": 0.7 + first + second / 100}
+            response.card.closest_distances.add(**pair)
+    text = str(Card.from_proto(response))
+    assert "H-H 1.71, H-He 1.72, H-Li 1.73, H-Be 1.74, H-B 1.75, ... Å in training, of 4005 pairs" in text
+    assert max(map(len, text.splitlines())) < 150
+
+
 def test_failed() -> None:
     """A version that could not be loaded says why."""
     message = model_service_pb2.ModelStatus(

@@ -11,6 +11,7 @@ from typing import Any
 import ase.io
 import numpy as np
 import pytest
+from ase.build import bulk
 
 from atomlens.client import Client, Explanation
 from atomlens.client.cli.main import main
@@ -186,6 +187,52 @@ def test_partial_failure(
     assert line["dipole"] is None
     assert line["cell"] == (np.eye(3) * 9).tolist()
     assert captured.err.startswith(f"atomlens: {path}@0: toy-schnet-dipole@1: ")
+
+
+def test_crystals(where: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One crystal in any format, supercell and basis, left-handed too, has one energy of formation."""
+    salt = bulk("NaCl", "rocksalt", a=5.64)
+    flipped = ase.Atoms("NaCl", salt.positions, cell=salt.cell.array[[1, 0, 2]], pbc=True)
+    frames = {
+        "salt.cif": bulk("NaCl", "rocksalt", a=5.64, cubic=True),
+        "POSCAR": salt,
+        "salt.extxyz": salt,
+        "flipped.extxyz": flipped,
+        "large.extxyz": salt.repeat((2, 3, 1)),  # type: ignore[no-untyped-call]
+    }
+    for name, atoms in frames.items():
+        ase.io.write(tmp_path / name, atoms)
+    names = [str(tmp_path / name) for name in frames]
+    assert main(["explain", *names, "-m", "toy-schnet-formation", *where]) == 0
+    found = lines(capsys.readouterr().out)
+    assert [len(line["numbers"]) for line in found] == [8, 2, 2, 2, 12]
+    energies = [line["properties"]["formation_energy"] for line in found]
+    assert energies == pytest.approx([energies[0]] * 5, abs=4e-6)
+    for line in found:
+        mean = np.mean(line["contributions"]["formation_energy"])
+        assert line["properties"]["formation_energy"] == pytest.approx(mean)
+
+
+def test_wrong_crystals(where: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell that is missing or flat and sites that are occupied in part are refused, each on a line."""
+    atoms = 'Properties=species:S:1:pos:R:3 pbc="T T T"\nNa 0 0 0\nCl 0 0 2.8\n'
+    (tmp_path / "missing.xyz").write_text(f"2\n{atoms}")
+    (tmp_path / "flat.xyz").write_text(f'2\nLattice="4 0 0 0 4 0 4 4 0" {atoms}')
+    alloy = bulk("Cu", a=3.7, cubic=True)
+    ase.io.write(tmp_path / "alloy.cif", alloy)
+    text = (tmp_path / "alloy.cif").read_text()
+    (tmp_path / "alloy.cif").write_text(text.replace("1.0000", "0.7500"))
+    needle = 'Lattice="0.3 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3'
+    (tmp_path / "needle.xyz").write_text(f"1\n{needle}\nNa 0 0 0\n")
+    names = [str(tmp_path / name) for name in ("missing.xyz", "flat.xyz", "alloy.cif", "needle.xyz")]
+    assert main(["explain", *names, "-m", "toy-bpnn-formation", *where]) == 1
+    captured = capsys.readouterr()
+    missing, flat, disordered = captured.err.splitlines()
+    assert missing.endswith("`cell` must span the directions in which `pbc` is set, got none")
+    assert flat.endswith("got [[4.0, 0.0, 0.0], [0.0, 4.0, 0.0], [4.0, 4.0, 0.0]]")
+    assert disordered.endswith("`occupancy` must be one whole atom on every site, got 0.75 Cu")
+    (line,) = lines(captured.out)
+    assert "(Na-Na) are 0.300 Å apart" in line["warnings"][0]
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "extxyz", "csv", "npz"])

@@ -57,6 +57,28 @@ def test_a_checkpoint_becomes_a_bundle(
     assert card["limits"][-1] == "No ions."
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("runs/mine/best.pt", "mine"),
+        ("checkpoints/schnet-qm9-energy.pt", "schnet-qm9-energy"),
+        ("a.b.pt", "a.b"),
+    ],
+)
+def test_a_model_is_named_after_its_run(path: str, name: str, tmp_path: Path) -> None:
+    """The run's directory, or the name under which a checkpoint was kept apart from it."""
+    assert export._name(tmp_path / path) == name
+
+
+def test_a_checkpoint_kept_apart_keeps_its_name(checkpoint: Path, tmp_path: Path) -> None:
+    """From file to bundle; an empty name given is one that is refused."""
+    kept = checkpoint.rename(tmp_path / "kept-model.pt")
+    assert run(str(kept), "-o", str(tmp_path / "models")) == 0
+    assert (tmp_path / "models" / "kept-model" / "1" / "card.json").exists()
+    with pytest.raises(ValueError, match="`name` must be"):
+        run(str(kept), "-o", str(tmp_path / "models"), "--name", "")
+
+
 def test_a_missing_checkpoint_is_an_error(tmp_path: Path) -> None:
     """The path is named."""
     with pytest.raises(ValueError, match=r"best\.pt is no file"):

@@ -35,10 +35,11 @@ def test_help_of_commands(command: str, capsys: pytest.CaptureFixture[str]) -> N
     assert f"usage: atomlens {command}" in capsys.readouterr().out
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The version is that of the package."""
     with pytest.raises(SystemExit) as caught:
-        main(["--version"])
+        main([flag])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"atomlens {metadata.version('atomlens')}\n"
 
@@ -84,7 +85,7 @@ def test_missing_modules(
 def test_modules() -> None:
     """Every command has its module, and the other way round."""
     directory = Path(cli.__file__).parent
-    modules = {path.stem for path in directory.glob("*.py")} - {"__init__", "main", "asking"}
+    modules = {path.stem for path in directory.glob("*.py")} - {"__init__", "main", "asking", "hint"}
     assert modules == set(COMMANDS)
 
 

@@ -11,6 +11,7 @@ import pytest
 from atomlens.client.card import ModelStatus
 from atomlens.client.cli import models
 from atomlens.client.cli.main import main
+from atomlens.client.elements import SYMBOLS
 from atomlens.client.testing import RunningServer
 
 from .conftest import MODELS
@@ -30,7 +31,7 @@ def test_list(server: RunningServer, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["models", "--server", server.address]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == ["model", "family", "heads", "elements", "test", "MAE", "state"]
-    assert len(rows) == 4
+    assert len(rows) == 7
     (energy,) = [row for row in rows if row.startswith("toy-schnet-energy@1 ")]
     assert "schnet  energy" in energy
     assert "H C N O" in energy
@@ -42,7 +43,7 @@ def test_failed_model(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None
     """A model that could not be loaded is listed with the reason, the others beside it."""
     assert main(["models", "--models", str(damaged)]) == 0
     rows = capsys.readouterr().out.splitlines()[1:]
-    assert sum(row.endswith("ready on cpu") for row in rows) == 3
+    assert sum(row.endswith("ready on cpu") for row in rows) == 6
     (failed,) = [row for row in rows if "failed: " in row]
     assert failed.startswith("toy-bpnn-energy@1")
     assert main(["models", "--models", str(damaged), "--format", "json"]) == 0
@@ -57,6 +58,16 @@ def test_reason_of_several_lines() -> None:
     (header, row) = models._table([models._row(status, None)]).splitlines()
     assert header.startswith("model")
     assert row.endswith("failed: first second")
+
+
+def test_many_elements() -> None:
+    """A line names a dozen elements, and of more their number and range."""
+    few, many = (SYMBOLS[1:13], SYMBOLS[1:95])
+    rows = [
+        models._row(ModelStatus("m", 1, "", True, "", "cpu", "schnet", ("e",), symbols, True), None)
+        for symbols in (few, many)
+    ]
+    assert [row[3] for row in rows] == ["H He Li Be B C N O F Ne Na Mg", "94 from H to Pu"]
 
 
 def test_failed_model_cannot_be_asked(

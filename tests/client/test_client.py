@@ -19,6 +19,7 @@ from atomlens.client import (
     UnavailableError,
     UnknownModelError,
     UnreadableFileError,
+    UnusableModelError,
     read,
 )
 from atomlens.client.explanation import Outcome
@@ -172,6 +173,7 @@ def test_unknown_model(asked: Client, name: str) -> None:
         lambda: asked.explain(WATER, name),
         lambda: list(asked.stream([WATER], name)),
         lambda: asked.model(name),
+        lambda: asked.embedding(name),
     ):
         with pytest.raises(UnknownModelError):
             ask()
@@ -195,16 +197,30 @@ def test_one_structure_is_no_iterable(asked: Client, molecules: list[Atoms]) -> 
 def test_models(asked: Client) -> None:
     """Models are listed, and each has a card that can be read."""
     statuses = asked.models()
-    assert [str(status) for status in statuses if status.ready] == sorted(
-        f"toy-{family}-{kind}@1" for family in ("schnet", "bpnn") for kind in ("energy", "dipole")
-    )
+    assert [str(status) for status in statuses if status.ready] == [
+        *(f"toy-bpnn-{kind}@1" for kind in ("dipole", "energy", "formation")),
+        *(f"toy-schnet-{kind}@1" for kind in ("dipole", "energy", "extent", "formation")),
+    ]
     for status in statuses:
         card = asked.model(status.name)
         assert card.status == status
-        assert status.elements == ("H", "C", "N", "O")
+        crystals = status.heads == ("formation_energy",)
+        assert status.elements == (("O", "Na", "Mg", "Cl", "Cu") if crystals else ("H", "C", "N", "O"))
         assert card.document["name"] == status.name
         assert {error.split for error in card.errors} == {"validation", "test"}
         assert status.digest in str(card)
+
+
+def test_embedding(asked: Client) -> None:
+    """What a model learned of the elements is told; a model that learned nothing of the kind is refused."""
+    embedding = asked.embedding(MODELS[0])
+    card = asked.model(MODELS[0])
+    assert (embedding.model.name, embedding.model.digest) == (MODELS[0], card.status.digest)
+    assert embedding.symbols == list(card.status.elements)
+    assert embedding.rows.tolist() == [row["values"] for row in card.document["embedding"]]
+    with pytest.raises(UnusableModelError, match="has no embedding") as caught:
+        asked.embedding("toy-bpnn-energy")
+    assert caught.value.reason == "NO_EMBEDDING"
 
 
 def test_leaving_a_stream(client: Client, molecules: list[Atoms]) -> None:
@@ -248,6 +264,7 @@ def test_closed(server: RunningServer, molecules: list[Atoms]) -> None:
         lambda: closed.explain(WATER, MODELS),
         lambda: list(closed.stream(molecules, MODELS[0])),
         lambda: closed.model(MODELS[0]),
+        lambda: closed.embedding(MODELS[0]),
         closed.models,
     ):
         with pytest.raises(InputError, match="the client is closed"):

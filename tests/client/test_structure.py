@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 from atomlens.client import InputError, Structure
 
 
 def test_from_ase() -> None:
     """Of ase.Atoms everything is taken, charge and multiplicity from `info`."""
-    from ase import Atoms
-
     atoms = Atoms("NaCl", [[0, 0, 0], [2.8, 0, 0]], cell=[5.6, 5.6, 5.6], pbc=[True, False, True])
     atoms.info |= {"charge": 1, "spin": np.int64(2)}
     structure = Structure.of(atoms)
@@ -29,8 +28,6 @@ def test_from_ase() -> None:
 
 def test_without_a_cell() -> None:
     """A molecule of ASE, whose cell is zero, has none."""
-    from ase import Atoms
-
     assert Structure.of(Atoms("H")).cell is None
 
 
@@ -100,6 +97,29 @@ def test_wrong_values(value: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         Structure.of(value)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("sites", "words"),
+    [
+        ({"0": {"Cu": 0.75, "Au": 0.25}}, "0.75 Cu, 0.25 Au"),
+        ({"0": {"Cu": 1.0}, "1": {"O": 0.9}}, "0.9 O"),
+    ],
+    ids=["alloy", "vacancies"],
+)
+def test_sites_occupied_in_part(sites: dict[str, dict[str, float]], words: str) -> None:
+    """A structure with disorder is refused: what one of its elements gives would be no answer."""
+    atoms = Atoms("Cu", cell=[3.7, 3.7, 3.7], pbc=True, info={"occupancy": sites})
+    with pytest.raises(InputError) as caught:
+        Structure.of(atoms)
+    assert str(caught.value) == f"`occupancy` must be one whole atom on every site, got {words}"
+    assert (caught.value.reason, caught.value.field) == ("PARTIAL_OCCUPANCY", "occupancy")
+
+
+@pytest.mark.parametrize("occupancy", [{"0": {"Cu": 1.0}}, {"0": {"Cu": 0.9999}}, {}, 0.5, [1.0]], ids=str)
+def test_occupied_sites(occupancy: object) -> None:
+    """Full sites are no obstacle, and neither is what a user calls occupancy."""
+    assert len(Structure.of(Atoms("Cu", info={"occupancy": occupancy}))) == 1
 
 
 def test_unchangeable() -> None:

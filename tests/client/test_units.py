@@ -9,6 +9,8 @@ import pytest
 from atomlens.client import Explanation, InputError, combine
 from atomlens.client.units import ENERGY_UNITS
 
+from .conftest import extent_explanation, formation_explanation
+
 ASE_UNITS = {
     "eV": ase.units.eV,
     "meV": ase.units.eV / 1000,
@@ -37,6 +39,30 @@ def test_every_energy(energy: Explanation, charge: Explanation, unit: str) -> No
     for name in ("charges", "charges_raw", "dipole", "dipole_magnitude", "dipole_origin"):
         np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
         assert after.units[name] == before.units[name]
+
+
+@pytest.mark.parametrize("unit", ENERGY_UNITS)
+def test_energies_per_atom(unit: str) -> None:
+    """An energy per atom stays one; its contributions, whose mean it is, are converted alike."""
+    before = formation_explanation(offset=0.5)
+    after = before.in_energy_unit(unit)
+    (old,), (new,) = before.heads.values(), after.heads.values()
+    assert (new.property_unit, new.unit) == (f"{unit}/atom", unit)
+    assert new.value == pytest.approx(old.value * ENERGY_UNITS[unit], rel=1e-14)
+    assert new.value == pytest.approx(new.contributions.mean(), rel=1e-14)
+    for name in ("contributions", "model", "offset"):
+        np.testing.assert_allclose(getattr(new, name), getattr(old, name) * ENERGY_UNITS[unit], rtol=1e-14)
+    back = after.in_energy_unit("eV").heads["formation_energy"]
+    assert back.property_unit == "eV/atom"
+    assert back.value == pytest.approx(old.value, rel=1e-14)
+
+
+def test_extents_are_no_energies() -> None:
+    """Electrons and Å² stay as they are."""
+    before = extent_explanation()
+    after = before.in_energy_unit("kcal/mol")
+    assert after.units == before.units
+    assert after.properties == before.properties
 
 
 def test_and_back(energy: Explanation) -> None:

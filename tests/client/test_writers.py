@@ -14,7 +14,7 @@ import pytest
 from atomlens.client import Explanation, InputError, Structure, combine
 from atomlens.client.writers import JsonLinesWriter, TextWriter, open_writer
 
-from .conftest import charge_explanation, energy_explanation
+from .conftest import charge_explanation, energy_explanation, extent_explanation, formation_explanation
 
 CO = Structure([6, 8], [[0.0, 0.0, 0.0], [0.0, 0.0, 1.1]], np.eye(3) * 9, [True, False, False], id="co@0")
 
@@ -105,6 +105,33 @@ def test_npz(tmp_path: Path, three: list[Explanation]) -> None:
     assert arrays["versions"].tolist() == ["2 1", "2", "1"]
     assert arrays["digests"][2] == "cd" * 32
     assert json.loads(str(arrays["units"]))["energies"] == "eV"
+
+
+def test_other_heads(tmp_path: Path) -> None:
+    """Every format has the property and the contributions of heads that are neither energy nor charge."""
+    both = [extent_explanation(), formation_explanation()]
+    extent, formation = both[0].properties["extent"], both[1].properties["formation_energy"]
+    for suffix in ("json", "csv", "npz", "extxyz"):
+        write(tmp_path / f"a.{suffix}", both)
+    water, salt = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert (water["properties"], water["units"]["properties.extent"]) == ({"extent": extent}, "Å²")
+    assert salt["contributions"] == {"formation_energy": [-1.0, -2.0]}
+    assert salt["units"]["properties.formation_energy"] == "eV/atom"
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["extent [electrons]"] for row in rows] == ["8.0", "1.0", "1.0", "", ""]
+    assert [row["properties.extent [Å²]"] for row in rows] == [str(extent)] * 3 + [""] * 2
+    assert [row["formation_energy [eV]"] for row in rows] == ["", "", "", "-1.0", "-2.0"]
+    assert [row["properties.formation_energy [eV/atom]"] for row in rows[2:]] == ["", "-1.5", "-1.5"]
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        np.testing.assert_array_equal(file["properties.extent"], [extent, np.nan])
+        np.testing.assert_array_equal(file["formation_energy"], [np.nan] * 3 + [-1.0, -2.0])
+        assert json.loads(str(file["units"]))["extent"] == "electrons"
+    first, second = ase.io.iread(tmp_path / "a.extxyz")
+    assert first.info["extent"] == pytest.approx(extent)
+    assert first.arrays["extent"].tolist() == [8.0, 1.0, 1.0]
+    assert (second.info["formation_energy"], second.pbc.all()) == (formation, True)
+    assert second.arrays["formation_energy"].tolist() == [-1.0, -2.0]
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "extxyz", "csv", "npz"])

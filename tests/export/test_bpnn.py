@@ -81,3 +81,13 @@ def test_standardised_descriptors_have_no_mean_and_unit_deviation() -> None:
     np.testing.assert_allclose(scaled.mean(0), 0.0, atol=1e-5)
     np.testing.assert_allclose(scaled[:, 1:].std(0), 1.0, atol=1e-5)
     assert network.deviation[0] == pytest.approx(0.03, rel=0.2)
+
+
+def test_functions_that_never_vary_do_no_harm() -> None:
+    """Where most descriptors are constant, as for atoms alone, outputs stay finite."""
+    network = BPNN(SETTINGS)
+    descriptors = torch.zeros(6, network.symmetry.count)
+    descriptors[:, 0] = torch.arange(6.0)
+    network.standardise(descriptors)
+    numbers = torch.tensor([1, 6, 7, 8, 1, 6])
+    assert torch.isfinite(network(numbers, descriptors).values).all()

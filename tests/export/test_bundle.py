@@ -18,7 +18,10 @@ from atomlens.export.graphs import export_atoms
 from atomlens.export.verification import VerificationError
 from atomlens.v1 import card_pb2
 
-NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+NAMES = [
+    *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-schnet-formation"),
+    *("toy-bpnn-energy", "toy-bpnn-dipole", "toy-bpnn-formation"),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -32,6 +32,13 @@ def test_differences_are_told_in_words(checkpoint: Checkpoint) -> None:
     """Each setting that differs is named with both values."""
     other = replace(checkpoint, training={**checkpoint.training, "seed": 9})
     assert checkpoint.differences(other) == ["training seed was 1, now 9"]
+    network = {**checkpoint.model["network"], "features": 32, "elements": [1, 6, 7, 8]}
+    head = {**checkpoint.model["head"], "offsets": dict.fromkeys(range(1, 90), -1.0 / 3)}
+    other = replace(checkpoint, model={**checkpoint.model, "network": network, "head": head})
+    assert checkpoint.differences(other) == [
+        "model network features was 16, now 32",
+        "model head offsets was another",
+    ]
 
 
 def test_weights_are_kept_apart_from_those_in_training(checkpoint: Checkpoint) -> None:

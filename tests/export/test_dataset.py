@@ -79,10 +79,61 @@ def test_training_must_have_seen_every_element(data: Dataset) -> None:
 
 def test_periodic_structures_have_no_dipole(data: Dataset) -> None:
     """Charges cannot be learned from crystals."""
-    periodic = with_structures(data, pbc=np.ones((4, 3), bool))
+    periodic = with_structures(data, pbc=np.ones((4, 3), bool), cells=np.stack([9 * np.eye(3)] * 4))
     assert periodic.check() is periodic
     with pytest.raises(DataError, match="periodic"):
         replace(periodic, unit="e·Å").check()
+
+
+@pytest.mark.parametrize(
+    ("cell", "pbc", "message"),
+    [
+        (np.zeros((3, 3)), [True] * 3, "`cell` must span .* structure 2"),
+        (np.diag([5.0, 5.0, 0.0]), [True] * 3, "`cell` must span .* structure 2"),
+        (
+            np.array([[5.0, 0, 0], [5, 0, 0], [0, 0, 5]]),
+            [True, True, False],
+            "`cell` must span .* structure 2",
+        ),
+        (np.diag([5.0, np.nan, 5.0]), [True] * 3, "`cell` must be finite, row 2"),
+        (np.diag([5.0, 1e9, 5.0]), [True] * 3, "`cell` must lie within"),
+    ],
+    ids=["none", "flat", "parallel", "nan", "huge"],
+)
+def test_cells_must_span_what_repeats(data: Dataset, cell: Any, pbc: list[bool], message: str) -> None:
+    """A cell without volume has no neighbors one could count; a slab needs only two vectors."""
+    cells = np.stack([9 * np.eye(3)] * 4)
+    cells[2] = cell
+    directions = np.zeros((4, 3), bool)
+    directions[2] = pbc
+    with pytest.raises(DataError, match=message):
+        with_structures(data, cells=cells, pbc=directions).check()
+    cells[2] = np.diag([5.0, 5.0, 0.0])
+    directions[2] = [True, True, False]
+    assert with_structures(data, cells=cells, pbc=directions).check()
+
+
+def test_positions_must_be_near(data: Dataset) -> None:
+    """Beyond 10⁶ Å no float can tell a bond."""
+    with pytest.raises(DataError, match=r"`positions` must lie within 1e\+06 Å"):
+        with_structures(data, positions=data.structures.positions + 1e7).check()
+
+
+def test_labels_must_differ(data: Dataset) -> None:
+    """From equal labels nothing can be learned, and their deviation is no scale."""
+    with pytest.raises(
+        DataError, match=r"`u0` must differ between structures, it is -40\.5 for all in training"
+    ):
+        replace(data, labels=np.array([-40.5, -40.5, 1.0, 2.0])).check()
+
+
+@pytest.mark.parametrize("unit", ["e·Å", "Å²"])
+def test_magnitudes_are_not_negative(data: Dataset, unit: str) -> None:
+    """The magnitude of a dipole and the extent of a molecule have no sign, unlike an energy."""
+    signed = replace(data, labels=np.array([0.1, 0.2, -0.3, 0.4]))
+    assert signed.check() is signed
+    with pytest.raises(DataError, match=r"`u0` is a magnitude, structure 2 has -0\.3"):
+        replace(signed, unit=unit).check()
 
 
 @pytest.mark.parametrize("structures", [3, 5, 100])

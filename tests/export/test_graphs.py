@@ -17,7 +17,10 @@ from atomlens.export.graphs import CompiledSoftplus, export_atoms
 from atomlens.export.layers import shifted_softplus
 
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
-NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+NAMES = [
+    *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-schnet-formation"),
+    *("toy-bpnn-energy", "toy-bpnn-dipole", "toy-bpnn-formation"),
+]
 
 
 @pytest.fixture(params=NAMES)
@@ -49,7 +52,7 @@ def test_inputs_and_outputs_are_those_of_the_contract(graph: bytes) -> None:
     }
     outputs = signature(model.output)
     head = next(name for name in outputs if name != "context")
-    assert head in ("energy", "charge")
+    assert head in ("energy", "charge", "extent", "formation_energy")
     assert outputs[head] == (FLOAT, ["atoms"])
     assert outputs.get("context", (FLOAT, [2, "atoms", 16])) == (FLOAT, [2, "atoms", 16])
 

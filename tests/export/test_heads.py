@@ -105,3 +105,13 @@ def test_the_sign_is_left_alone_without_oxygen_and_for_energies() -> None:
     values, numbers = torch.tensor([0.4, 0.2]), torch.tensor([1, 6])
     assert not ChargeHead().settle(values, numbers)
     assert not EnergyHead().settle(values, torch.tensor([8, 1]))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "2s", "my energy", "énergie", "context", "numbers", "shifts", "charges"]
+)
+def test_names_are_what_a_graph_can_call_an_output(name: str) -> None:
+    """Letters, digits and _, and nothing that a graph calls something else, or will."""
+    assert HeadSettings("energy", "u0_K298", "eV", {}).name == "u0_K298"
+    with pytest.raises(ValueError, match=f"`head_name` must be letters, digits and _, .* got {name!r}"):
+        HeadSettings("energy", name, "eV", {})

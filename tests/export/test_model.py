@@ -15,7 +15,9 @@ from atomlens.export.model import Model, ModelSettings
 from atomlens.export.verification import reference
 from atomlens.server.structures import Structures
 
-NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+NAMES = [
+    *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-bpnn-energy", "toy-bpnn-dipole")
+]
 
 
 @pytest.fixture(params=NAMES)
@@ -33,7 +35,7 @@ def contributions(model: Model, structures: Structures) -> np.ndarray[tuple[int]
 
 
 @pytest.mark.parametrize("family", ["schnet", "bpnn"])
-@pytest.mark.parametrize("kind", ["energy", "charge"])
+@pytest.mark.parametrize("kind", ["energy", "charge", "extent", "intensive"])
 def test_settings_survive_as_plain_values(
     tiny: Callable[[str, Kind], ModelSettings], family: str, kind: Kind
 ) -> None:

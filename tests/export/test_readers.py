@@ -89,7 +89,7 @@ def test_a_field_of_the_wrong_shape_is_named(tmp_path: Path, field: str) -> None
     """What was expected and what came are in the message."""
     fields = arrays()
     fields[field] = fields[field][:-1]
-    with pytest.raises(DataError, match=rf"`{field}` must be \(.*\), got \("):
+    with pytest.raises(DataError, match=rf"`{field}` must be \(.*\).*, got \("):
         read(tmp_path, fields)
 
 
@@ -108,7 +108,7 @@ def test_a_split_of_unknown_parts_is_refused(tmp_path: Path) -> None:
 def test_a_label_without_unit_needs_one(tmp_path: Path) -> None:
     """The unit must be given, and be one of the label's kind."""
     with pytest.raises(DataError, match="has no unit in its name"):
-        read(tmp_path, arrays(), "energy")
+        read(tmp_path, arrays() | {"energy": np.arange(4.0)}, "energy")
     with pytest.raises(DataError, match="no unit of a label in eV"):
         read(tmp_path, arrays(), "dipole_D")
 
@@ -155,11 +155,18 @@ def test_a_structure_without_label_is_named(tmp_path: Path) -> None:
 
 
 def test_a_label_must_be_one_number(tmp_path: Path) -> None:
-    """A vector is no label."""
+    """Neither vectors nor words are labels, and one structure may not have what others have not."""
+    for value in (np.zeros(3), "small"):
+        made = frames()
+        for atoms in made:
+            atoms.info["mu_D"] = value
+        write(tmp_path / "frames.extxyz", made)
+        with pytest.raises(DataError, match=r"`mu_D` must be (\(4,\), got \(4, 3\)|numbers, got <U5)"):
+            read_dataset(tmp_path / "frames.extxyz", "mu_D", ("e·Å",), None, 0)
     made = frames()
     made[1].info["mu_D"] = np.zeros(3)
     write(tmp_path / "frames.extxyz", made)
-    with pytest.raises(DataError, match=r"`mu_D` must be a number, got .* in structure 1"):
+    with pytest.raises(DataError, match=r"`mu_D` must have one shape, got \(3,\) in structure 1"):
         read_dataset(tmp_path / "frames.extxyz", "mu_D", ("e·Å",), None, 0)
 
 
@@ -173,8 +180,64 @@ def test_a_split_may_be_given_by_name_and_must_be_complete(tmp_path: Path) -> No
     np.testing.assert_array_equal(data.split, [0, 0, 1, 2])
     del made[1].info["split"]
     write(tmp_path / "named.extxyz", made)
-    with pytest.raises(DataError, match="`split` must be 0, 1 or 2"):
+    with pytest.raises(DataError, match="`split` is missing in structure 1"):
         read_dataset(tmp_path / "named.extxyz", "energy", ("eV",), "eV", 0)
+    made[1].info["split"] = "holdout"
+    write(tmp_path / "named.extxyz", made)
+    with pytest.raises(DataError, match=r"`split` must be 0, 1 or 2, .* got 'holdout'"):
+        read_dataset(tmp_path / "named.extxyz", "energy", ("eV",), "eV", 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("charge", 1), ("charge", -0.5), ("spin", 2), ("multiplicity", 3), ("charge", np.nan)],
+)
+def test_ions_and_open_shells_are_refused(tmp_path: Path, field: str, value: float) -> None:
+    """Charge and spin are no inputs of a model, so that such labels would be learned wrongly."""
+    neutral = np.zeros(4)
+    assert read(tmp_path, arrays() | {field: neutral}).structures.charges.tolist() == [0, 0, 0, 0]
+    neutral[2] = value
+    with pytest.raises(DataError, match=rf"data\.npz: `{field}` must be 0.* in structure 2"):
+        read(tmp_path, arrays() | {field: neutral})
+    made = frames()
+    for atoms, one in zip(made, neutral, strict=True):
+        atoms.info[field] = one
+    write(tmp_path / "ions.extxyz", made)
+    with pytest.raises(DataError, match=rf"ions\.extxyz: `{field}` must be 0"):
+        read_dataset(tmp_path / "ions.extxyz", "energy", ("eV",), "eV", 0)
+
+
+def test_partial_charges_are_no_total_charges(tmp_path: Path) -> None:
+    """A field `charges` with a row for each atom says nothing of ions."""
+    assert read(tmp_path, arrays() | {"charges": np.full(8, 0.3)}).labels[0] == -1.0
+
+
+def test_atoms_on_one_place_are_refused(tmp_path: Path) -> None:
+    """Their distance has no gradient; the whole file is looked at before training."""
+    fields = arrays()
+    fields["positions"][7] = fields["positions"][6]
+    with pytest.raises(DataError, match=r"`positions` must not put two atoms .* 0 and 1 of structure 3"):
+        read(tmp_path, fields)
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9, 0.99])
+@pytest.mark.parametrize("name", ["data.npz", "data.extxyz", "data.db"])
+def test_truncated_files_are_refused(tmp_path: Path, name: str, cut: float) -> None:
+    """A file that ends early is never taken for a smaller one; the error names it."""
+    path, frame = tmp_path / name, frames()[0]
+    if path.suffix == ".npz":
+        np.savez(path, **arrays())
+    elif path.suffix == ".db":
+        with connect(path) as database:  # type: ignore[no-untyped-call]
+            for _ in range(50):
+                database.write(frame, key_value_pairs={"mu_D": 1.0})
+    else:
+        write(path, [frame])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(cut * len(content))])
+    label = "u0_eV" if path.suffix == ".npz" else "mu_D"
+    with pytest.raises(DataError, match=f"{name}"):
+        read_dataset(path, label, ("eV", "e·Å"), None, 0)
 
 
 @pytest.mark.parametrize("name", ["data.npz", "data.extxyz", "data.db"])

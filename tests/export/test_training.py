@@ -6,18 +6,26 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.dataset import Dataset
+from atomlens.export.dataset import DataError, Dataset
 from atomlens.export.heads import Kind
 from atomlens.export.model import ModelSettings
 from atomlens.export.training import Trainer, TrainingSettings, fit_offsets, without_offsets
 
 Tiny = Callable[[str, Kind], ModelSettings]
+SOURCES = ("energy_data", "dipole_data", "extent_data", "formation_data")
+KINDS: dict[str, Kind] = {
+    "energy": "energy",
+    "charge": "charge",
+    "extent": "extent",
+    "formation_energy": "intensive",
+}
 QUICK = TrainingSettings(epochs=4, batch_size=8, learning_rate=5e-3, averaging=0.8)
 
 
@@ -29,22 +37,28 @@ def make(
     tiny: Tiny, data: Dataset, run: Path, settings: TrainingSettings = QUICK, family: str = "schnet"
 ) -> Trainer:
     """Return a trainer of a tiny model."""
-    return Trainer(tiny(family, "energy" if data.label == "energy" else "charge"), settings, data, run)
+    return Trainer(tiny(family, KINDS[data.label]), settings, data, run)
 
 
 @pytest.mark.parametrize("family", ["schnet", "bpnn"])
-@pytest.mark.parametrize("label", ["energy", "dipole"])
-def test_the_loss_falls(
-    family: str, label: str, tiny: Tiny, request: pytest.FixtureRequest, tmp_path: Path
+@pytest.mark.parametrize("source", SOURCES)
+def test_both_families_learn_every_kind_of_head(
+    family: str, source: str, tiny: Tiny, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """A few epochs on a handful of molecules halve the training loss, for both families and heads."""
-    data = request.getfixturevalue(f"{label}_data")
-    settings = replace(QUICK, epochs=12, learning_rate=1e-2)
-    make(tiny, data, tmp_path, settings, family).fit(silent)
+    """A few epochs on molecules or crystals halve the loss; random weights and the mean do far worse."""
+    data = request.getfixturevalue(source)
+    epochs = 40 if source == "formation_data" else 12
+    trainer = make(tiny, data, tmp_path, replace(QUICK, epochs=epochs, learning_rate=1e-2), family)
+    labels = trainer.training.labels.numpy()
+    before = np.abs(trainer.errors(trainer.model, trainer.training)).mean()
+    trainer.fit(silent)
+    after = np.abs(trainer.errors(trainer.averaged.module, trainer.training)).mean()
     with (tmp_path / "log.csv").open() as log:
         losses = [float(row["training_loss"]) for row in csv.DictReader(log)]
-    assert len(losses) == 12
+    assert len(losses) == epochs
     assert losses[-1] < 0.5 * losses[0]
+    assert after < 0.4 * before
+    assert after < 0.5 * np.abs(labels - labels.mean()).mean()
 
 
 def test_the_best_weights_are_kept(tiny: Tiny, energy_data: Dataset, tmp_path: Path) -> None:
@@ -89,16 +103,60 @@ def test_a_resumed_run_ends_like_one_that_was_never_stopped(
     assert resumed.best.validation_mae == whole.best.validation_mae
 
 
-def test_a_run_is_not_resumed_with_other_settings_or_data(
-    tiny: Tiny, energy_data: Dataset, tmp_path: Path
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 0.1}, r"training learning_rate was 0\.005, now 0\.1"),
+        ({"seed": 5}, "training seed was 0, now 5"),
+    ],
+    ids=["settings", "seed"],
+)
+def test_a_run_is_not_resumed_with_other_settings(
+    tiny: Tiny, energy_data: Dataset, tmp_path: Path, changes: dict[str, float], message: str
 ) -> None:
     """The differences are named."""
+    once = replace(QUICK, epochs=1)
+    make(tiny, energy_data, tmp_path, once).fit(silent)
+    with pytest.raises(ValueError, match=message):
+        make(tiny, energy_data, tmp_path, replace(once, **changes)).resume()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changed", ["label", "labels", "split", "positions", "numbers", "cells"])
+def test_a_run_is_not_resumed_with_other_data(
+    tiny: Tiny, formation_data: Dataset, tmp_path: Path, changed: str
+) -> None:
+    """Another field, or the same with one number changed somewhere, also in what is no label."""
+    once = replace(QUICK, epochs=1)
+    data = formation_data
+    make(tiny, data, tmp_path, once).fit(silent)
+    if changed in ("label", "labels", "split"):
+        values: dict[str, Any] = {
+            "label": "gap",
+            "labels": data.labels * (1 + 1e-9),
+            "split": data.split[::-1].copy(),
+        }
+        other = replace(data, **{changed: values[changed]})
+    else:
+        array = getattr(data.structures, changed).copy()
+        array.flat[0] += 1
+        other = replace(data, structures=replace(data.structures, **{changed: array}))
+    expected = "data label was formation_energy, now gap" if changed == "label" else "structures are others"
+    trainer = Trainer(tiny("schnet", "intensive"), once, other, tmp_path)
+    with pytest.raises(ValueError, match=f"was started with other settings or data: .*{expected}"):
+        trainer.resume()
+
+
+@pytest.mark.parametrize("name", ["best.pt", "state.pt"])
+def test_a_damaged_run_is_not_resumed(tiny: Tiny, energy_data: Dataset, tmp_path: Path, name: str) -> None:
+    """The file that cannot be read is named; nothing is overwritten."""
     make(tiny, energy_data, tmp_path, replace(QUICK, epochs=1)).fit(silent)
-    with pytest.raises(ValueError, match=r"training learning_rate was 0\.005, now 0\.1"):
-        make(tiny, energy_data, tmp_path, replace(QUICK, epochs=1, learning_rate=0.1)).resume()
-    changed = replace(energy_data, labels=energy_data.labels + 1.0)
-    with pytest.raises(ValueError, match="data fingerprint"):
-        make(tiny, changed, tmp_path, replace(QUICK, epochs=1)).resume()
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match=rf"{name[:-3]}\.pt is no checkpoint .* or damaged"):
+        make(tiny, energy_data, tmp_path, replace(QUICK, epochs=1)).resume()
+    (tmp_path / name).unlink()
+    with pytest.raises(OSError, match=rf"{name[:-3]}\.pt"):
+        make(tiny, energy_data, tmp_path, replace(QUICK, epochs=1)).resume()
 
 
 def test_weights_are_averaged_exponentially(tiny: Tiny, energy_data: Dataset, tmp_path: Path) -> None:
@@ -140,7 +198,11 @@ def test_an_interrupted_checkpoint_can_be_read(tiny: Tiny, energy_data: Dataset,
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("epochs", 0), ("learning_rate", -1.0), ("averaging", 1.5), ("threads", 0)]
+    ("field", "value"),
+    [
+        *(("epochs", 0), ("learning_rate", -1.0), ("learning_rate", np.nan), ("gradient_norm", np.inf)),
+        *(("averaging", 1.5), ("threads", 0), ("seed", -1), ("weight_decay", -0.1), ("seed", 2**70)),
+    ],
 )
 def test_settings_out_of_range_are_named(field: str, value: float) -> None:
     """The argument and what came are in the message."""
@@ -156,3 +218,28 @@ def test_fitted_offsets_recover_references(energy_data: Dataset) -> None:
     exact = replace(energy_data, labels=energy_data.structures.sums(table[energy_data.structures.numbers]))
     assert fit_offsets(exact) == pytest.approx(references, abs=1e-8)
     np.testing.assert_allclose(without_offsets(exact, references), 0.0, atol=1e-9)
+
+
+def test_elements_that_cannot_be_told_apart_need_references(energy_data: Dataset) -> None:
+    """Fewer structures than elements leave the energies of free atoms open."""
+    split = np.ones_like(energy_data.split)
+    split[np.flatnonzero(energy_data.structures.counts > 5)[:2]] = 0
+    data = replace(energy_data, split=split)
+    assert len(data.elements) > 2
+    with pytest.raises(
+        DataError, match=r"g2: `energy` of 2 structures .* \d elements apart: give --references"
+    ):
+        fit_offsets(data)
+
+
+@pytest.mark.parametrize("family", ["schnet", "bpnn"])
+def test_labels_that_elements_explain_leave_nothing_to_learn(
+    tiny: Tiny, energy_data: Dataset, tmp_path: Path, family: str
+) -> None:
+    """What remains has no deviation; training then ends with errors of zero and weights that are finite."""
+    table = np.zeros(119)
+    table[[1, 6, 7, 8]] = [-13.6, -1029.9, -1485.3, -2042.6]
+    exact = replace(energy_data, labels=energy_data.structures.sums(table[energy_data.structures.numbers]))
+    best = make(tiny, exact, tmp_path, replace(QUICK, epochs=2), family).fit(silent)
+    assert best.validation_mae < 1e-6
+    assert all(torch.isfinite(tensor).all() for tensor in best.weights.values())

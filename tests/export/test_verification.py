@@ -13,7 +13,10 @@ from atomlens.export.examples import verification_batches
 from atomlens.export.verification import VerificationError, verify
 from atomlens.server.verification import TOLERANCE
 
-NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+NAMES = [
+    *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-schnet-formation"),
+    *("toy-bpnn-energy", "toy-bpnn-dipole", "toy-bpnn-formation"),
+]
 
 
 def with_weight(graph: bytes, change: float) -> bytes:

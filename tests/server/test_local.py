@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atomlens.server.errors import InputError, UnknownModelError
+from atomlens.server.errors import InputError, UnknownModelError, UnusableModelError
 from atomlens.server.local import LocalService
 from atomlens.server.structures import Structures
 from atomlens.v1 import structures_pb2
@@ -20,7 +20,7 @@ from atomlens.v1.explanation_service_pb2 import (
     StructureChunk,
 )
 from atomlens.v1.explanations_pb2 import ModelSelector
-from atomlens.v1.model_service_pb2 import GetModelRequest, ListModelsRequest
+from atomlens.v1.model_service_pb2 import GetEmbeddingRequest, GetModelRequest, ListModelsRequest
 
 Pack = Callable[[Structures], structures_pb2.Structures]
 MODEL = ModelSelector(name="toy-bpnn-energy")
@@ -71,8 +71,18 @@ def test_errors_of_a_call_are_raised(service: LocalService) -> None:
 
 def test_models_are_told(service: LocalService) -> None:
     """As by the model service."""
-    assert len(service.list_models(ListModelsRequest()).models) == 4
+    assert len(service.list_models(ListModelsRequest()).models) == 7
     assert service.get_model(GetModelRequest(name="toy-bpnn-energy")).card.family == "bpnn"
+
+
+def test_embeddings_are_told(service: LocalService) -> None:
+    """As by the model service, the digest that the caller expects included."""
+    told = service.get_embedding(GetEmbeddingRequest(model=ModelSelector(name="toy-schnet-energy")))
+    assert (told.status.name, told.embedding.numbers) == ("toy-schnet-energy", bytes([1, 6, 7, 8]))
+    other = ModelSelector(name="toy-schnet-energy", digest="ab" * 32)
+    for request in (GetEmbeddingRequest(model=MODEL), GetEmbeddingRequest(model=other)):
+        with pytest.raises(UnusableModelError):
+            service.get_embedding(request)
 
 
 def test_the_environment_bounds_structures_as_it_does_a_servers(

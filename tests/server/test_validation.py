@@ -112,7 +112,7 @@ RULES: dict[str, tuple[Bad, str, str, str]] = {
         lambda _w, c: c([6], [[0, 0, 0]], 0 * CUBE),
         "MISSING_CELL",
         "cells",
-        "must span the directions",
+        "must span the directions in which `pbc` is set, got none",
     ),
     "flat cell": (
         lambda _w, c: c([6], [[0, 0, 0]], [[4, 0, 0], [4, 0, 0], [0, 0, 4]]),

@@ -16,7 +16,10 @@ from atomlens.server.cases import CASES, dump_cases, load_cases
 from atomlens.server.errors import BundleError
 from atomlens.server.verification import TOLERANCE, VARIANTS, Row, largest_error, verify_bundle
 
-NAMES = ["toy-schnet-energy", "toy-schnet-dipole", "toy-bpnn-energy", "toy-bpnn-dipole"]
+NAMES = [
+    *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-schnet-formation"),
+    *("toy-bpnn-energy", "toy-bpnn-dipole", "toy-bpnn-formation"),
+]
 
 
 @pytest.fixture

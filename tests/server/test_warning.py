@@ -46,6 +46,9 @@ def test_the_worst_close_pair_is_named(card: Card, model: Model, water: Structur
     assert (one.structure, one.kind) == (1, WARNING_KIND_CLOSE_PAIR)
     assert "atoms 1 and 2 (H-H) are 0.943 Å apart, closer than the 1.400 Å" in one.message
     assert one.message.endswith("(2 more such pairs)")
+    bent = Structures.molecules([3], [8, 1, 1], [[0.0, 0.0, 0.0], [0.8, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    (one,) = warnings(card, model, bent)
+    assert one.message.endswith("(1 more such pair)")
 
 
 def test_pairs_that_never_met_in_training_are_warned_of(card: Card, model: Model) -> None:

@@ -3,6 +3,7 @@
 from atomlens.client.aio import AsyncClient
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.client import Client
+from atomlens.client.embedding import Embedding
 from atomlens.client.errors import (
     AtomLensError,
     CancelledError,
@@ -30,6 +31,7 @@ __all__ = [
     "Card",
     "Client",
     "DeadlineError",
+    "Embedding",
     "Explanation",
     "Failure",
     "Head",

@@ -15,6 +15,7 @@ from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransp
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.chunking import Chunker, Item, chunks
 from atomlens.client.client import REQUEST_ATOMS
+from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Input, Inputs, read_all, read_one
@@ -110,6 +111,13 @@ class AsyncClient:
     async def model(self, name: str) -> Card:
         """Return the card of MODEL or MODEL@VERSION."""
         return Card.from_proto(await self._transport.get_model(name, self._timeout_seconds))
+
+    async def embedding(self, model: str) -> Embedding:
+        """Return what MODEL or MODEL@VERSION learned of the elements.
+
+        Raises `UnusableModelError` for a model that embeds none, as Behler-Parrinello networks do not.
+        """
+        return Embedding.from_proto(await self._transport.get_embedding(model, self._timeout_seconds))
 
     async def close(self) -> None:
         """Close the connection."""

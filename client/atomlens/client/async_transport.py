@@ -13,6 +13,7 @@ import grpc
 
 from atomlens.client.address import checked_address
 from atomlens.client.local import LocalTransport
+from atomlens.client.requests import embedding_request
 from atomlens.client.translation import translated
 from atomlens.client.transport import CHANNEL_OPTIONS, check_open
 from atomlens.v1 import (
@@ -45,6 +46,12 @@ class AsyncTransport(Protocol):
 
     async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
+        ...
+
+    async def get_embedding(
+        self, name: str, timeout_seconds: float | None
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return the embedding of one model."""
         ...
 
     async def close(self) -> None:
@@ -99,6 +106,13 @@ class AsyncGrpcTransport:
                 model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
             )
 
+    async def get_embedding(
+        self, name: str, timeout_seconds: float | None
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return the embedding of one model."""
+        with self._open():
+            return await self._models.GetEmbedding(embedding_request(name), timeout=timeout_seconds)
+
     async def close(self) -> None:
         """Close the channel."""
         self._closed = True
@@ -142,6 +156,12 @@ class AsyncLocalTransport:
     async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
         return await asyncio.to_thread(self._transport.get_model, name, timeout_seconds)
+
+    async def get_embedding(
+        self, name: str, timeout_seconds: float | None
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return the embedding of one model."""
+        return await asyncio.to_thread(self._transport.get_embedding, name, timeout_seconds)
 
     async def close(self) -> None:
         """Do nothing."""

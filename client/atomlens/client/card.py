@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,9 @@ from google.protobuf.json_format import MessageToDict
 
 from atomlens.client.elements import SYMBOLS
 from atomlens.v1 import card_pb2, model_service_pb2
+
+PARTS = ("training", "validation", "test")
+MANY_PAIRS, FEW_PAIRS = 21, 5  # pairs of elements: all of six elements are shown, of more some
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,16 @@ class Card:
             ("charges", ", ".join(map(str, self.charges))),
             ("spins", ", ".join(map(str, self.spins))),
             ("cutoff", f"{self.cutoff_angstrom:g} Å"),
+            ("network", _settings(self.document.get("network", {}))),
             *(("error", f"{error} on {error.structures} structures") for error in self.errors),
             ("trained on", training.get("data", "")),
+            ("label", training.get("label", "")),
+            ("split", _split(training.get("split", {}))),
+            ("largest", _count(self.document.get("max_training_atoms", 0), "atom")),
+            ("closest", _closest(self.document.get("closest_distances", []))),
+            ("settings", _settings(training.get("settings", {}))),
+            ("took", _run(training)),
+            ("data are", training.get("data_licence", "")),
             ("cite", training.get("citation", "")),
             ("again with", training.get("command", "")),
             *(("limit", limit) for limit in self.limits),
@@ -132,3 +143,47 @@ def _error(message: card_pb2.PropertyError) -> MeasuredError:
 def _head(head: Mapping[str, Any]) -> str:
     aggregation = head["aggregation"].removeprefix("AGGREGATION_").lower().replace("_", " ")
     return f"{head['name']} in {head['unit']}, {aggregation} in {head['property_unit']}"
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    """Return settings in one line, without those that have a line of their own."""
+    told = {name: value for name, value in settings.items() if name not in ("elements", "cutoff_angstrom")}
+    return ", ".join(f"{name} {_value(value)}" for name, value in sorted(told.items()))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(_value, value))
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _split(sizes: Mapping[str, int]) -> str:
+    known = [name for name in PARTS if name in sizes] + sorted(set(sizes) - set(PARTS))
+    return ", ".join(f"{sizes[name]} {name}" for name in known)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
+
+
+def _closest(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the closest distances of all pairs of elements, or of many pairs the shortest of them."""
+    nearest = sorted(pairs, key=lambda pair: float(pair["distance_angstrom"]))
+    told = ", ".join(
+        f"{SYMBOLS[pair['first']]}-{SYMBOLS[pair['second']]} {pair['distance_angstrom']:.2f}"
+        for pair in nearest[: len(pairs) if len(pairs) <= MANY_PAIRS else FEW_PAIRS]
+    )
+    if len(pairs) > MANY_PAIRS:
+        return f"{told}, ... Å in training, of {len(pairs)} pairs of elements; the whole card has all"
+    return f"{told} Å in training" if told else ""
+
+
+def _run(training: Mapping[str, Any]) -> str:
+    """Return how long training took, and on what."""
+    if "epochs" not in training:
+        return ""
+    time = f"{training.get('seconds', 0.0) / 60:.1f} min"
+    epochs = (
+        f"{_count(training['epochs'], 'epoch')}, the weights are of epoch {training.get('best_epoch', 0)}"
+    )
+    return ", ".join(filter(None, [time, epochs, training.get("hardware", "")]))

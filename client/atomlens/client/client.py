@@ -10,6 +10,7 @@ from types import TracebackType
 from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
@@ -107,6 +108,13 @@ class Client:
     def model(self, name: str) -> Card:
         """Return the card of MODEL or MODEL@VERSION."""
         return Card.from_proto(self._transport.get_model(name, self._timeout_seconds))
+
+    def embedding(self, model: str) -> Embedding:
+        """Return what MODEL or MODEL@VERSION learned of the elements.
+
+        Raises `UnusableModelError` for a model that embeds none, as Behler-Parrinello networks do not.
+        """
+        return Embedding.from_proto(self._transport.get_embedding(model, self._timeout_seconds))
 
     def close(self) -> None:
         """Close the connection."""

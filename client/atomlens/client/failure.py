@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from atomlens.client.errors import AtomLensError
+from atomlens.client.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Failure:
     id: str
     error: AtomLensError
     model: str = ""  # empty when it failed before any model was asked
+    structure: Structure | None = None  # None when it could not be read
 
     def __str__(self) -> str:
         return f"{self.id}: {self.error}"

@@ -74,5 +74,5 @@ def _checked(item: Item) -> Item:
         try:
             check_size(item)
         except AtomLensError as error:
-            return Failure(item.id, error)
+            return Failure(item.id, error, structure=item)
     return item

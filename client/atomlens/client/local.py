@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from atomlens.client.errors import InternalError, MissingExtraError, UnusableModelError
+from atomlens.client.requests import embedding_request
 from atomlens.client.translation import from_status
 from atomlens.client.transport import Answers
 from atomlens.v1 import explanation_service_pb2, model_service_pb2
@@ -43,6 +44,15 @@ class LocalTransport:
         """Return one model."""
         with engine_errors():
             return self._service.get_model(model_service_pb2.GetModelRequest(name=name))
+
+    def get_embedding(
+        self,
+        name: str,
+        timeout_seconds: float | None,  # noqa: ARG002
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return the embedding of one model."""
+        with engine_errors():
+            return self._service.get_embedding(embedding_request(name))
 
     def close(self) -> None:
         """Do nothing: the engine goes with the last that knows it."""

@@ -8,7 +8,7 @@ from atomlens.client import wire
 from atomlens.client.explanation import Outcome
 from atomlens.client.ledger import Entry, Ledger
 from atomlens.client.structure import Structure
-from atomlens.v1 import explanation_service_pb2, explanations_pb2
+from atomlens.v1 import explanation_service_pb2, explanations_pb2, model_service_pb2
 
 
 def explain_request(model: str, structures: Sequence[Structure]) -> explanation_service_pb2.ExplainRequest:
@@ -23,6 +23,11 @@ def read_response(
 ) -> list[Outcome]:
     """Return the outcome of each structure of a batch."""
     return wire.decode(response.explanations, response.provenance, structures)
+
+
+def embedding_request(model: str) -> model_service_pb2.GetEmbeddingRequest:
+    """Return the request for the embedding of one model."""
+    return model_service_pb2.GetEmbeddingRequest(model=explanations_pb2.ModelSelector(name=model))
 
 
 def opening_request(model: explanations_pb2.ModelSelector) -> explanation_service_pb2.ExplainStreamRequest:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+FULL = 0.999  # an occupancy that is 1, rounded
 KEYS = ("numbers", "symbols", "positions", "cell", "pbc", "charge", "spin", "id")
 StructureLike: TypeAlias = "Structure | Atoms | Mapping[str, Any] | tuple[Any, Any]"
 
@@ -63,7 +64,8 @@ class Structure:
     def of(cls, value: StructureLike) -> Structure:
         """Return a structure from `ase.Atoms`, a mapping of this class's fields, or (numbers, positions).
 
-        Of `ase.Atoms`, ``info["charge"]`` is the total charge and ``info["spin"]`` the multiplicity.
+        Of `ase.Atoms`, ``info["charge"]`` is the total charge and ``info["spin"]`` the multiplicity. Sites
+        that are occupied in part, as crystallographic files may have them, are refused.
         """
         if isinstance(value, Structure):
             return value
@@ -98,6 +100,7 @@ class Structure:
     @classmethod
     def _of_atoms(cls, atoms: Any) -> Structure:
         cell = np.asarray(atoms.cell, np.float64)
+        _check_occupancy(atoms.info.get("occupancy"))
         return cls(
             atoms.get_atomic_numbers(),
             atoms.get_positions(),
@@ -127,6 +130,16 @@ class Structure:
     def named(self, name: str) -> Structure:
         """Return the same structure with an id."""
         return replace(self, id=name)
+
+
+def _check_occupancy(occupancy: Any) -> None:
+    """Raise `InputError` for ASE's occupancies of sites, {site: {symbol: occupancy}}, if any is not full."""
+    sites = occupancy.values() if isinstance(occupancy, Mapping) else ()
+    for site in sites:
+        if isinstance(site, Mapping) and not any(part >= FULL for part in site.values()):
+            parts = ", ".join(f"{part:g} {symbol}" for symbol, part in site.items())
+            message = f"`occupancy` must be one whole atom on every site, got {parts}"
+            raise InputError(message, reason="PARTIAL_OCCUPANCY", field="occupancy")
 
 
 def _numbers_of(symbols: Any) -> list[int]:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from atomlens.client.head import Head
+from atomlens.client.structure import Floats, Structure
+from atomlens.client.units import PER_ATOM
 
 if TYPE_CHECKING:
     from atomlens.client.explanation import Explanation
@@ -16,72 +22,118 @@ TITLES = {
     "energies": "energy",
     "charges_raw": "raw charge",
     "charges": "charge",
+    "extent": "electrons",
 }
+# How the contributions of a head make its property.
+ORIGINS = {
+    "sum": "the sum of the contributions",
+    "mean": "the mean of the contributions",
+    "second_moment": "the sum of electrons times squared distance from the centre of mass",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An atomic quantity as the table shows it."""
+
+    title: str
+    unit: str
+    values: Floats  # (atoms,)
+    is_averaged: bool  # whether the mean says more of it than the sum
 
 
 def text(explanation: Explanation) -> str:
     """Return a title, a line for each atom, their sums, the properties and what to keep in mind."""
-    rows = [*_header(explanation), *_atoms(explanation, MAX_ROWS), _sums(explanation)]
+    columns = _columns(explanation)
+    header, totals = _header(columns), _totals(columns)
+    rows = [*header, *_atoms(explanation, columns), *totals]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
     rule = "─" * max(map(len, lines))
-    left_out = _left_out(explanation)
-    body = [*lines[:2], rule, *lines[2:-1], *left_out, rule, lines[-1]]
-    return "\n".join([_title(explanation), "", *body, "", *_statements(explanation)])
+    first, last = len(header), len(lines) - len(totals)
+    body = [*lines[:first], rule, *lines[first:last], *_left_out(explanation), rule, *lines[last:]]
+    return "\n".join([_title(explanation.structure), "", *body, "", *_statements(explanation)])
 
 
 def html_table(explanation: Explanation) -> str:
     """Return the same as HTML for notebooks."""
-    names, units = _header(explanation)
+    columns = _columns(explanation)
+    names, units = _header(columns)
     head = "".join(
         f"<th>{_escaped(name)}<br>{_escaped(unit)}</th>" for name, unit in zip(names, units, strict=True)
     )
-    rows = [*_atoms(explanation, MAX_ROWS), _sums(explanation)]
+    rows = [*_atoms(explanation, columns), *_totals(columns)]
     body = "".join("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     notes = "<br>".join(map(_escaped, [*_left_out(explanation), *_statements(explanation)]))
     return (
-        f"<div><b>{_escaped(_title(explanation))}</b>"
+        f"<div><b>{_escaped(_title(explanation.structure))}</b>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{notes}</p></div>"
     )
 
 
-def _title(explanation: Explanation) -> str:
-    structure = explanation.structure
+def _title(structure: Structure) -> str:
     parts = [structure.id, structure.formula, f"{len(structure)} atom{'s' * (len(structure) != 1)}"]
     if structure.charge:
         parts.append(f"charge {structure.charge:+g} e")
-    if structure.pbc.any():
+    if structure.pbc.all():
         parts.append("periodic")
+    elif structure.pbc.any():
+        axes = [axis for axis, repeats in zip("abc", structure.pbc, strict=True) if repeats]
+        parts.append(f"periodic along {' and '.join(axes)}")
     return "  ".join(part for part in parts if part)
 
 
-def _header(explanation: Explanation) -> list[list[str]]:
-    units = explanation.units
-    names = list(explanation.columns())
-    titles = [TITLES.get(name, name.replace("_", " ")) for name in names]
-    return [["atom", "", "x", "y", "z", *titles], ["", "", "Å", "Å", "Å", *(units[name] for name in names)]]
+def _columns(explanation: Explanation) -> list[Column]:
+    return [
+        Column(TITLES.get(name, _words(name)), head.unit, values, head.aggregation == "mean")
+        for head in explanation.heads.values()
+        for name, values in _shown(head)
+    ]
 
 
-def _atoms(explanation: Explanation, limit: int) -> list[list[str]]:
-    columns = explanation.columns()
-    symbols = explanation.symbols[:limit]
+def _shown(head: Head) -> Iterator[tuple[str, Floats]]:
+    """Yield the atomic quantities of a head; where no element has an offset, parts say nothing more."""
+    if head.name != "energy" and head.offset is not None and not head.offset.any():
+        yield head.plural, head.contributions
+    else:
+        yield from head.columns()
+
+
+def _header(columns: Sequence[Column]) -> list[list[str]]:
+    titles = [column.title for column in columns]
+    units = [column.unit if column.unit != column.title else "" for column in columns]
+    return [["atom", "", "x", "y", "z", *titles], ["", "", "Å", "Å", "Å", *units]]
+
+
+def _atoms(explanation: Explanation, columns: Sequence[Column]) -> list[list[str]]:
     return [
         [
             str(index),
             symbol,
-            *(f"{value:.3f}" for value in explanation.positions[index]),
-            *(number(values[index], explanation.units[name]) for name, values in columns.items()),
+            *(_decimal(value, 3) for value in explanation.positions[index]),
+            *(number(column.values[index], column.unit) for column in columns),
         ]
-        for index, symbol in enumerate(symbols)
+        for index, symbol in enumerate(explanation.symbols[:MAX_ROWS])
     ]
 
 
-def _sums(explanation: Explanation) -> list[str]:
-    units = explanation.units
-    sums = (number(float(values.sum()), units[name]) for name, values in explanation.columns().items())
-    return ["sum", "", "", "", "", *sums]
+def _totals(columns: Sequence[Column]) -> list[list[str]]:
+    """Return a row with sums and one with means, as far as there are columns of which they say something."""
+    totals = [
+        number(float(column.values.mean() if column.is_averaged else column.values.sum()), column.unit)
+        for column in columns
+    ]
+    rows = []
+    for label, averaged in (("sum", False), ("mean", True)):
+        mine = [
+            total if column.is_averaged is averaged else ""
+            for total, column in zip(totals, columns, strict=True)
+        ]
+        if any(mine):
+            rows.append([label, "", "", "", "", *mine])
+    return rows
 
 
 def _left_out(explanation: Explanation) -> list[str]:
@@ -93,26 +145,30 @@ def _statements(explanation: Explanation) -> list[str]:
     """Return the property of each head in words, the warnings, the models and the caveat."""
     models = ", ".join(f"{model} ({model.digest[:12]})" for model in explanation.models)
     warnings = [f"warning: {warning}" for warning in explanation.warnings]
-    return [*_properties(explanation), *warnings, f"models: {models}", CAVEAT]
+    properties = map(_statement, explanation.heads.values())
+    return [*properties, *warnings, f"models: {models}", CAVEAT]
 
 
-def _properties(explanation: Explanation) -> list[str]:
-    lines = []
-    for head in explanation.heads.values():
-        value = f"{number(head.value, head.property_unit)} {head.property_unit}"
-        if head.aggregation == "dipole" and head.vector is not None:
-            vector = ", ".join(f"{part:.4f}" for part in head.vector)
-            lines.append(f"dipole: {value}, vector ({vector}) from the charges about the centre of mass")
-        else:
-            lines.append(
-                f"{head.name}: {value}, the {head.aggregation.replace('_', ' ')} of the contributions"
-            )
-    return lines
+def _statement(head: Head) -> str:
+    value = f"{number(head.value, head.property_unit)} {head.property_unit}"
+    if head.aggregation == "dipole" and head.vector is not None:
+        vector = ", ".join(f"{part:.4f}" for part in head.vector)
+        return f"dipole: {value}, vector ({vector}) from the charges about the centre of mass"
+    origin = ORIGINS.get(head.aggregation, f"the {_words(head.aggregation)} of the contributions")
+    return f"{_words(head.name)}: {value}, {origin}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def number(value: float, unit: str) -> str:
     """Return a value with the digits that its unit deserves."""
-    digits = {"meV": 1, "kcal/mol": 2, "kJ/mol": 2, "Ha": 6}.get(unit, 4)
+    digits = {"meV": 1, "kcal/mol": 2, "kJ/mol": 2, "Ha": 6}.get(unit.removesuffix(PER_ATOM), 4)
+    return _decimal(value, digits)
+
+
+def _decimal(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 makes zeros positive
 
 

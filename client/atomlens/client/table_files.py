@@ -19,10 +19,10 @@ SCALARS = ("energy", "dipole_magnitude")
 
 
 class CsvWriter:
-    """A row for each atom.
+    """A row for each atom, in which the properties of its structure stand too.
 
     Rows are kept in a temporary file until the columns of all of them are known; a value that a row has not
-    is empty. Columns of quantities carry their unit, as in ``energies [eV]``.
+    is empty. Columns of quantities carry their unit, as in ``energies [eV]`` and ``properties.energy [eV]``.
     """
 
     def __init__(self, stream: IO[str]) -> None:
@@ -34,6 +34,8 @@ class CsvWriter:
     def write(self, explanation: Explanation) -> None:
         """Write the rows of one structure."""
         units, quantities = explanation.units, explanation.columns()
+        for head, value in explanation.properties.items():
+            quantities[f"properties.{head}"] = np.full(len(explanation), value)
         places = [self._place(f"{name} [{units[name]}]") for name in quantities]
         fixed = [explanation.id, *_models(explanation)]
         values = np.column_stack([explanation.positions, *quantities.values()]).tolist()

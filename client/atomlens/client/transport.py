@@ -13,6 +13,7 @@ import grpc
 
 from atomlens.client.address import checked_address
 from atomlens.client.errors import InputError
+from atomlens.client.requests import embedding_request
 from atomlens.client.translation import translated
 from atomlens.client.wire import MAX_MESSAGE_BYTES
 from atomlens.v1 import (
@@ -84,6 +85,12 @@ class Transport(Protocol):
         """Return one model."""
         ...
 
+    def get_embedding(
+        self, name: str, timeout_seconds: float | None
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return the embedding of one model."""
+        ...
+
     def close(self) -> None:
         """Let go of whatever is held."""
         ...
@@ -122,6 +129,13 @@ class GrpcTransport:
             return self._models.GetModel(
                 model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
             )
+
+    def get_embedding(
+        self, name: str, timeout_seconds: float | None
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return the embedding of one model."""
+        with self._open():
+            return self._models.GetEmbedding(embedding_request(name), timeout=timeout_seconds)
 
     def close(self) -> None:
         """Close the channel."""

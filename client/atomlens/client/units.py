@@ -16,15 +16,21 @@ ENERGY_UNITS = {
     "kcal/mol": 96.48533212331001 / 4.184,
     "kJ/mol": 96.48533212331001,
 }
+PER_ATOM = "/atom"  # what the unit of an energy that is a mean over atoms ends with
 
 
 def in_energy_unit(head: Head, unit: str) -> Head:
-    """Return the head with its energies in ``unit``; a head without energies as it is."""
+    """Return the head with its energies in ``unit``; a head without energies as it is.
+
+    An energy per atom stays one: eV/atom becomes kcal/mol/atom.
+    """
     if unit not in ENERGY_UNITS:
         raise InputError(f"`unit` must be one of {', '.join(ENERGY_UNITS)}, got {unit!r}", field="unit")
-    if head.property_unit in ENERGY_UNITS:
-        factor = ENERGY_UNITS[unit] / ENERGY_UNITS[head.property_unit]
-        head = replace(head, value=head.value * factor, property_unit=unit)
+    whole = head.property_unit.removesuffix(PER_ATOM)
+    if whole in ENERGY_UNITS:
+        factor = ENERGY_UNITS[unit] / ENERGY_UNITS[whole]
+        per_atom = head.property_unit.removeprefix(whole)
+        head = replace(head, value=head.value * factor, property_unit=unit + per_atom)
     if head.unit in ENERGY_UNITS:
         factor = ENERGY_UNITS[unit] / ENERGY_UNITS[head.unit]
         head = replace(

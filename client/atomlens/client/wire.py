@@ -92,7 +92,8 @@ def decode(
         zip(structures, (stops - counts).tolist(), stops.tolist(), strict=True)
     ):
         if k in failures:
-            outcomes.append(Failure(structure.id, of_one_structure(failures[k].status), str(model)))
+            error = of_one_structure(failures[k].status)
+            outcomes.append(Failure(structure.id, error, str(model), structure))
             continue
         parts = {head.name: head.read(k, slice(start, stop)) for head in heads}
         outcomes.append(Explanation(structure, parts, (model,), tuple(warnings.get(k, ()))))

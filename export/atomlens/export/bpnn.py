@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from atomlens.export.layers import cosine_cutoff, mlp
 from atomlens.export.neighborhood import Neighborhood
-from atomlens.export.network import AtomOutput
+from atomlens.export.network import AtomOutput, check_sizes
 
 DEVIATION_FLOOR = 1e-2  # of the median deviation: a descriptor that hardly varied must not explode
 
@@ -27,6 +27,11 @@ class BPNNSettings:
     radial: int = 22
     angular: int = 5
     hidden: tuple[int, ...] = (64, 64)
+
+    def __post_init__(self) -> None:
+        narrowest = min(self.hidden, default=0)
+        least = {"radial": (self.radial, 2), "angular": (self.angular, 2), "hidden": (narrowest, 1)}
+        check_sizes(self.cutoff_angstrom, least)
 
 
 class BPNN(nn.Module):
@@ -51,7 +56,8 @@ class BPNN(nn.Module):
         wide = descriptors.double()
         deviation = wide.std(0)
         self.mean.copy_(wide.mean(0))
-        self.deviation.copy_(deviation.clamp(min=DEVIATION_FLOOR * float(deviation.median())))
+        floor = DEVIATION_FLOOR * float(deviation.median()) or DEVIATION_FLOOR
+        self.deviation.copy_(deviation.clamp(min=floor))
 
     def prepare(self, numbers: Tensor, neighborhood: Neighborhood) -> Tensor:
         """Return the symmetry functions (atoms, functions): all that comes before the first weight."""

@@ -11,6 +11,7 @@ from ase.data import atomic_masses, chemical_symbols
 from google.protobuf.struct_pb2 import Struct
 
 from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.dataset import MOMENTS
 from atomlens.export.graphs import METHOD
 from atomlens.export.heads import KINDS, Kind
 from atomlens.server.card import CONTRACT
@@ -29,8 +30,17 @@ DESCRIPTIONS = {
     "energy": "The energy of a structure as a sum of atomic energies.",
     "charge": "The dipole moment of a molecule from partial charges.",
     "extent": "The spatial extent of a molecule's electrons from numbers of electrons at its atoms.",
-    "intensive": "An intensive property of a structure as the mean of atomic contributions.",
+    "intensive": "The {name} of a structure as the mean of atomic contributions.",
 }
+HEAD_LIMITS: dict[str, str] = {
+    "charge": "Molecules only: the dipole of a periodic structure depends on the choice of its cell. "
+    "Charges are those that give dipoles; charges by other definitions differ.",
+    "extent": "Molecules only: the extent of a periodic structure depends on the choice of its cell. "
+    "Numbers of electrons are those that give extents, neither whole nor adding up to all electrons.",
+    "intensive": "The property is the mean of the contributions: each is on the scale of the property, "
+    "and an atom's share of it is its contribution divided by the number of atoms.",
+}
+MANY = 12  # elements, from which on their number is told instead of their names
 SPLIT_LIMIT = (
     "The split into atoms is the model's choice: learned, transferable, not unique; "
     "only the total is observable."
@@ -62,7 +72,7 @@ def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[R
         contract=CONTRACT,
         name=description.name,
         family=checkpoint.model["family"],
-        description=DESCRIPTIONS[checkpoint.model["head"]["kind"]],
+        description=DESCRIPTIONS[checkpoint.model["head"]["kind"]].format(name=head.name.replace("_", " ")),
         heads=[head],
         elements=elements,
         cutoff_angstrom=network["cutoff_angstrom"],
@@ -80,7 +90,7 @@ def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[R
         max_training_atoms=len(measured["largest"]["numbers"]),
         export=_export(rows),
         licence=description.licence,
-        limits=[*_limits(elements), *description.limits],
+        limits=[*_limits(checkpoint, elements), *description.limits],
     )
 
 
@@ -140,13 +150,31 @@ def _export(rows: Sequence[Row]) -> card_pb2.ExportRecord:
     )
 
 
-def _limits(elements: Sequence[int]) -> list[str]:
+def _limits(checkpoint: Checkpoint, elements: Sequence[int]) -> list[str]:
+    """Return what every model, one with such a head, and one trained on such structures cannot do."""
     symbols = ", ".join(chemical_symbols[number] for number in elements)
+    known = f"{len(elements)} elements" if len(elements) > MANY else symbols
+    head_limit = HEAD_LIMITS.get(checkpoint.model["head"]["kind"])
     return [
-        f"Trained on {symbols} only: other elements are refused.",
+        f"Trained on {known} only: other elements are refused.",
         "Charge and spin are no inputs: structures are taken as neutral and closed-shell.",
+        *_unseen(checkpoint),
+        *([head_limit] if head_limit else []),
         SPLIT_LIMIT,
     ]
+
+
+def _unseen(checkpoint: Checkpoint) -> list[str]:
+    """Return which of molecules and periodic structures the training lacked, of heads that take both."""
+    if checkpoint.data["unit"] in MOMENTS:
+        return []
+    everything = sum(checkpoint.data["sizes"].values())
+    guess = everything * any(checkpoint.measured["largest"]["pbc"])  # of a checkpoint that did not count
+    periodic = checkpoint.data.get("periodic", guess)
+    if 0 < periodic < everything:
+        return []
+    seen, unseen = ("periodic structures", "molecules") if periodic else ("molecules", "periodic structures")
+    return [f"Trained on {seen} alone: {unseen} are extrapolation."]
 
 
 def _struct(values: Mapping[str, Any]) -> Struct:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from atomlens.export.dataset import Dataset
 from atomlens.export.model import Model, ModelSettings
+
+LONGEST = 120  # characters of a difference that is told in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class Checkpoint:
             "label": data.label,
             "unit": data.unit,
             "sizes": data.sizes,
-            "fingerprint": hashlib.sha256(data.labels.tobytes() + data.split.tobytes()).hexdigest(),
+            "periodic": int(data.structures.pbc.any(1).sum()),
+            "fingerprint": _fingerprint(data),
         }
         return cls(model.to_dict(), training, described, {}, 0, 0, math.inf, 0.0, {}, "")
 
@@ -52,15 +58,16 @@ class Checkpoint:
 
     def differences(self, other: Checkpoint) -> list[str]:
         """Return in words where settings or data differ."""
-        found = []
-        for part in ("model", "training", "data"):
-            mine, theirs = getattr(self, part), getattr(other, part)
-            found += [
-                f"{part} {key} was {mine.get(key)}, now {theirs.get(key)}"
-                for key in sorted({*mine, *theirs})
-                if _plain(mine.get(key)) != _plain(theirs.get(key))
-            ]
-        return found
+        mine, theirs = (
+            {
+                name: value
+                for part in ("model", "training", "data")
+                for name, value in _settings(part, getattr(run, part))
+            }
+            for run in (self, other)
+        )
+        changed = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        return [_difference(name, mine.get(name), theirs.get(name)) for name in changed]
 
     def build(self) -> Model:
         """Return the model with its weights, ready to be evaluated."""
@@ -83,15 +90,47 @@ class Checkpoint:
             ValueError: it is no checkpoint of ours.
         """
         try:
-            return cls(**torch.load(path, weights_only=True))
-        except OSError:
-            raise
-        except Exception as error:  # torch's own words advise to trust the file
+            return cls(**load_plain(path))
+        except TypeError as error:
             raise ValueError(f"{path} is no checkpoint of `atomlens train`") from error
 
 
-def _plain(value: Any) -> Any:
-    """Return the value with tuples as lists, as a checkpoint gives them back."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+def load_plain(path: Path) -> dict[str, Any]:
+    """Return what a file of tensors and plain values holds; nothing in it is executed.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is damaged or no such file.
+    """
+    content = io.BytesIO(path.read_bytes())
+    try:
+        return dict(torch.load(content, weights_only=True))
+    except Exception as error:  # torch's own words advise to trust the file
+        raise ValueError(f"{path} is no checkpoint of `atomlens train`, or damaged") from error
+
+
+def _fingerprint(data: Dataset) -> str:
+    """Return a digest of labels, split and structures."""
+    structures, digest = data.structures, hashlib.sha256()
+    for array in (
+        *(data.labels, data.split, structures.counts, structures.numbers),
+        *(structures.positions, structures.cells, structures.pbc),
+    ):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _settings(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each setting under its full name, tuples as the lists that a checkpoint gives back."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        for key, item in value.items():
+            yield from _settings(f"{name} {key}", item)
+    else:
+        yield name, list(value) if isinstance(value, tuple) else value
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    if name == "data fingerprint":
+        return "labels, split or structures are others"
+    words = f"{name} was {before}, now {now}"
+    return words if len(words) <= LONGEST else f"{name} was another"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,10 @@ import torch
 from torch import Tensor, nn
 
 Kind = Literal["energy", "charge", "extent", "intensive"]
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+TAKEN = frozenset(  # what graphs call other things, or will
+    {"numbers", "positions", "neighbors", "shifts", "context", "charges", "spins", "structure"}
+)
 SMOOTH = 1e-6  # (e·Å)²: |p| has no gradient at 0, sqrt(p·p + ε) has
 
 
@@ -21,6 +26,9 @@ class HeadSettings:
     name: str  # of the graph's output
     property_unit: str
     offsets: dict[int, float]  # E⁰ of each element in the property's unit, empty for none
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
 
 
 class Surroundings:
@@ -158,6 +166,18 @@ KINDS: dict[Kind, HeadKind] = {
 def build_head(settings: HeadSettings) -> Head:
     """Return the head of the kind that the settings name."""
     return KINDS[settings.kind].build()
+
+
+def check_name(name: str) -> str:
+    """Return a head's name.
+
+    Raises:
+        ValueError: a graph cannot have an output of that name.
+    """
+    if not NAME.fullmatch(name) or name in TAKEN:
+        rule = f"must be letters, digits and _, a letter first, and none of {', '.join(sorted(TAKEN))}"
+        raise ValueError(f"`head_name` {rule}, got {name!r}")
+    return name
 
 
 def _squares(surroundings: Surroundings) -> Tensor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
 from atomlens.export.neighborhood import Neighborhood
+from atomlens.server.card import MAX_CUTOFF_ANGSTROM
 
 
 class AtomOutput(NamedTuple):
@@ -14,6 +17,24 @@ class AtomOutput(NamedTuple):
 
     values: Tensor  # (atoms,)
     context: Tensor | None  # (layers, atoms, features): what a probe feels of the atoms, where it needs it
+
+
+def check_sizes(cutoff_angstrom: float, least: Mapping[str, tuple[float, float]]) -> None:
+    """Check what a network is to be built from.
+
+    Args:
+        cutoff_angstrom: what the engine takes at most.
+        least: each size by its name, and the least it may be.
+
+    Raises:
+        ValueError: one of them is too small or too large; the message names it.
+    """
+    if not 0 < cutoff_angstrom <= MAX_CUTOFF_ANGSTROM:
+        rule = f"must be above 0 and at most {MAX_CUTOFF_ANGSTROM:g} Å"
+        raise ValueError(f"`cutoff_angstrom` {rule}, got {cutoff_angstrom:g}")
+    for name, (value, smallest) in least.items():
+        if not smallest <= value < math.inf:
+            raise ValueError(f"`{name}` must be {smallest:g} at least, got {value:g}")
 
 
 class Network(Protocol):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from atomlens.export.layers import cosine_cutoff, mlp
 from atomlens.export.neighborhood import Neighborhood
-from atomlens.export.network import AtomOutput
+from atomlens.export.network import AtomOutput, check_sizes
 
 MAX_NUMBER = 118
 
@@ -27,6 +27,10 @@ class SchNetSettings:
     blocks: int = 3
     gaussians: int = 25
     embedding_scale: float = 1.0  # deviation of the embeddings before training
+
+    def __post_init__(self) -> None:
+        least = {"features": 2, "blocks": 1, "gaussians": 2, "embedding_scale": 1e-6}
+        check_sizes(self.cutoff_angstrom, {name: (getattr(self, name), few) for name, few in least.items()})
 
 
 class SchNet(nn.Module):

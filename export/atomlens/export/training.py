@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
@@ -16,8 +17,8 @@ from torch.nn.functional import smooth_l1_loss
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.dataset import Dataset
+from atomlens.export.checkpoint import Checkpoint, load_plain
+from atomlens.export.dataset import DataError, Dataset
 from atomlens.export.model import Model, ModelSettings
 from atomlens.export.ragged import Batch, RaggedData
 
@@ -42,7 +43,10 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name not in ("seed", "weight_decay") and value <= 0:
+            if field.name in ("seed", "weight_decay"):
+                if not 0 <= value < 2**63:
+                    raise ValueError(f"`{field.name}` must not be negative, got {value}")
+            elif not 0 < value < math.inf:
                 raise ValueError(f"`{field.name}` must be positive, got {value}")
         if not 0 < self.averaging < 1:
             raise ValueError(f"`averaging` must lie between 0 and 1, got {self.averaging}")
@@ -184,13 +188,14 @@ class Trainer:
         """Go on from the run directory's last epoch.
 
         Raises:
-            ValueError: the run was started with other settings or data.
+            OSError: a file of the run cannot be read.
+            ValueError: the run was started with other settings or data, or a file of it is damaged.
         """
         best = Checkpoint.load(self.run / "best.pt")
         differences = best.differences(self.best)
         if differences:
-            raise ValueError(f"{self.run} was started with other settings: {'; '.join(differences)}")
-        state = torch.load(self.run / "state.pt", weights_only=True)
+            raise ValueError(f"{self.run} was started with other settings or data: {'; '.join(differences)}")
+        state = load_plain(self.run / "state.pt")
         self.best, self.epoch = best, state["epoch"]
         self.model.load_state_dict(state["model"])
         self.averaged.load_state_dict(state["averaged"])
@@ -221,8 +226,15 @@ def without_offsets(data: Dataset, offsets: dict[int, float]) -> np.ndarray[Any,
 
 
 def fit_offsets(data: Dataset) -> dict[int, float]:
-    """Return the least-squares reference of each element over the training part."""
+    """Return the least-squares reference of each element over the training part.
+
+    Raises:
+        DataError: there are fewer structures than elements.
+    """
     part = data.part(0)
+    if len(part.labels) < len(data.elements):
+        rule = f"{len(part.labels)} structures to train on cannot tell {len(data.elements)} elements apart"
+        raise DataError(f"{data.source}: `{data.label}` of {rule}: give --references")
     counts = np.stack([part.structures.sums((part.structures.numbers == z) * 1.0) for z in data.elements], 1)
     solution = np.linalg.lstsq(counts, part.labels, rcond=None)[0]
     return dict(zip(data.elements, solution.tolist(), strict=True))

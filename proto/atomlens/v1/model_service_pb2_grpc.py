@@ -45,6 +45,11 @@ class ModelServiceStub:
                 request_serializer=atomlens_dot_v1_dot_model__service__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=atomlens_dot_v1_dot_model__service__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.GetEmbedding = channel.unary_unary(
+                '/atomlens.v1.ModelService/GetEmbedding',
+                request_serializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingRequest.SerializeToString,
+                response_deserializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
@@ -65,6 +70,13 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetEmbedding(self, request, context):
+        """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +89,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=atomlens_dot_v1_dot_model__service__pb2.GetModelRequest.FromString,
                     response_serializer=atomlens_dot_v1_dot_model__service__pb2.GetModelResponse.SerializeToString,
+            ),
+            'GetEmbedding': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEmbedding,
+                    request_deserializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingRequest.FromString,
+                    response_serializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class ModelService:
             '/atomlens.v1.ModelService/GetModel',
             atomlens_dot_v1_dot_model__service__pb2.GetModelRequest.SerializeToString,
             atomlens_dot_v1_dot_model__service__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEmbedding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atomlens.v1.ModelService/GetEmbedding',
+            atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingRequest.SerializeToString,
+            atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class ModelServiceStub:
     """Lists every version of every model, those that could not be loaded too."""
     GetModel: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.GetModelRequest, _model_service_pb2.GetModelResponse]
     """Returns what there is to know of one model."""
+    GetEmbedding: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.GetEmbeddingRequest, _model_service_pb2.GetEmbeddingResponse]
+    """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none."""
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -47,6 +49,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Lists every version of every model, those that could not be loaded too."""
     GetModel: _aio.UnaryUnaryMultiCallable[_model_service_pb2.GetModelRequest, _model_service_pb2.GetModelResponse]  # type: ignore[assignment]
     """Returns what there is to know of one model."""
+    GetEmbedding: _aio.UnaryUnaryMultiCallable[_model_service_pb2.GetEmbeddingRequest, _model_service_pb2.GetEmbeddingResponse]  # type: ignore[assignment]
+    """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none."""
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells which models there are and what they are."""
@@ -66,5 +70,13 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_service_pb2.GetModelResponse, _abc.Awaitable[_model_service_pb2.GetModelResponse]]:
         """Returns what there is to know of one model."""
+
+    @_abc_1.abstractmethod
+    def GetEmbedding(
+        self,
+        request: _model_service_pb2.GetEmbeddingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.GetEmbeddingResponse, _abc.Awaitable[_model_service_pb2.GetEmbeddingResponse]]:
+        """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

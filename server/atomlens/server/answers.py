@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf import json_format
 
+from atomlens.server.embedding import Embedding
 from atomlens.server.model import Model
 from atomlens.server.repository import FailedModel, Repository
 from atomlens.v1 import card_pb2, model_service_pb2
@@ -23,8 +24,23 @@ def get_model(repository: Repository, name: str) -> model_service_pb2.GetModelRe
         UnusableModelError: it could not be loaded.
     """
     model = repository.find(name)
-    card = json_format.Parse(model.bundle.card_json, card_pb2.ModelCard())
-    return model_service_pb2.GetModelResponse(status=_ready(repository, model), card=card)
+    return model_service_pb2.GetModelResponse(status=_ready(repository, model), card=_card(model))
+
+
+def get_embedding(repository: Repository, name: str, digest: str) -> model_service_pb2.GetEmbeddingResponse:
+    """Return one model's status and embedding.
+
+    Raises:
+        UnknownModelError: there is no such model.
+        UnusableModelError: it could not be loaded, has another digest, or has no embedding.
+    """
+    model = repository.find(name, digest)
+    embedding = Embedding.from_card(_card(model)).to_proto()
+    return model_service_pb2.GetEmbeddingResponse(status=_ready(repository, model), embedding=embedding)
+
+
+def _card(model: Model) -> card_pb2.ModelCard:
+    return json_format.Parse(model.bundle.card_json, card_pb2.ModelCard())
 
 
 def _ready(repository: Repository, model: Model) -> model_service_pb2.ModelStatus:

@@ -32,7 +32,7 @@ class Images(NamedTuple):
 def grid_pairs(
     positions: Floats, cell: Floats, pbc: npt.NDArray[np.bool_], cutoff: float, most: int
 ) -> tuple[Integers, Integers, Integers]:
-    """Return every ordered pair (i, j) and, per pair, the whole lattice vectors that j is moved by.
+    """Return every ordered pair (i, j), sorted by i, and the whole lattice vectors that j is moved by.
 
     Args:
         positions: in Å, (atoms, 3).
@@ -53,7 +53,8 @@ def grid_pairs(
         if total > most:
             raise TooManyPairsError
     centers = np.concatenate([i for i, _ in found])
-    others = np.concatenate([j for _, j in found])
+    order = np.argsort(centers, kind="stable")
+    centers, others = centers[order], np.concatenate([j for _, j in found])[order]
     return centers, images.atoms[others], images.cells[others] - images.cells[centers]
 
 

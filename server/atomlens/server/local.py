@@ -54,3 +54,9 @@ class LocalService:
     def get_model(self, request: model_service_pb2.GetModelRequest) -> model_service_pb2.GetModelResponse:
         """Return one model's status and card."""
         return answers.get_model(self._engine.repository, request.name)
+
+    def get_embedding(
+        self, request: model_service_pb2.GetEmbeddingRequest
+    ) -> model_service_pb2.GetEmbeddingResponse:
+        """Return one model's status and embedding."""
+        return answers.get_embedding(self._engine.repository, request.model.name, request.model.digest)

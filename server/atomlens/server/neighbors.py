@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from atomlens.server.errors import InputError
 from atomlens.server.grid import TooManyPairsError, grid_pairs
+from atomlens.server.lattice import is_small, lattice_pairs, reach_of_images
 from atomlens.server.limits import Limits
 from atomlens.server.structures import Floats, Integers, Structures
 
@@ -70,11 +71,7 @@ def find_pairs(structures: Structures, cutoff_angstrom: float, limits: Limits | 
                 "REQUEST_TOO_LARGE",
                 "structures",
             )
-    centers = np.concatenate([part.centers for part in parts])
-    order = np.argsort(centers, kind="stable")
-    neighbors = np.concatenate([part.neighbors for part in parts])[order]
-    shifts = np.concatenate([part.shifts for part in parts])[order]
-    return Pairs(centers[order], neighbors, shifts, tuple(exceeding))
+    return _sorted(parts, tuple(exceeding))
 
 
 def make_table(pairs: Pairs, atoms: int) -> NeighborTable:
@@ -122,8 +119,29 @@ def _one_by_one(
         first, last = structures.offsets[row], structures.offsets[row + 1]
         cell, pbc = structures.complete_cells[row], structures.pbc[row]
         try:
-            i, j, images = grid_pairs(structures.positions[first:last], cell, pbc, cutoff, most)
+            i, j, images = _images(structures.positions[first:last], cell, pbc, cutoff, most)
         except TooManyPairsError:
             exceeding.append(row)
             continue
         yield Pairs(i + first, j + first, images @ structures.cells[row])
+
+
+def _images(
+    positions: Floats, cell: Floats, pbc: npt.NDArray[np.bool_], cutoff: float, most: int
+) -> tuple[Integers, Integers, Integers]:
+    """Return the pairs of one structure with whole lattice vectors, in the way that suits its size."""
+    reach = reach_of_images(cell, pbc, cutoff)
+    if pbc.any() and is_small(len(positions), reach):
+        return lattice_pairs(positions, cell, pbc, cutoff, reach)
+    return grid_pairs(positions, cell, pbc, cutoff, most)
+
+
+def _sorted(parts: Sequence[Pairs], exceeding: tuple[int, ...]) -> Pairs:
+    """Return the pairs of all parts, sorted by center, as those of crystals alone already are."""
+    centers = np.concatenate([part.centers for part in parts])
+    neighbors = np.concatenate([part.neighbors for part in parts])
+    shifts = np.concatenate([part.shifts for part in parts])
+    if (centers[:-1] <= centers[1:]).all():
+        return Pairs(centers, neighbors, shifts, exceeding)
+    order = np.argsort(centers, kind="stable")
+    return Pairs(centers[order], neighbors[order], shifts[order], exceeding)

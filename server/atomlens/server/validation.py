@@ -18,6 +18,7 @@ from atomlens.server.work import Work
 Mask = npt.NDArray[np.bool_] | np.bool_
 Failures = dict[int, InputError]
 MOST_PADDING = 2  # entries of a structure's neighbor table, empty ones included, for each of its cost
+MOST_NAMES = 20  # elements that a message names one by one
 FLATTEST_CELL = 1e-6  # volume over the product of the lengths
 
 
@@ -89,6 +90,8 @@ def _number_rules(structures: Structures, card: Card) -> Iterator[Rule]:
     known = np.zeros(256, np.bool_)
     known[list(card.elements)] = True
     names = ", ".join(SYMBOLS[number] for number in card.elements)
+    if len(card.elements) > MOST_NAMES:
+        names = f"{len(card.elements)} others"
     yield Rule(
         ~known[np.clip(structures.numbers, 0, 255)],
         "UNKNOWN_ELEMENT",
@@ -141,7 +144,8 @@ def _cell_rules(
         "MISSING_CELL",
         "cells",
         lambda row: (
-            f"`cell` must span the directions in which `pbc` is set, got {structures.cells[row].tolist()}"
+            "`cell` must span the directions in which `pbc` is set, got "
+            f"{structures.cells[row].tolist() if structures.cells[row].any() else 'none'}"
         ),
     )
     moments = [head.name for head in heads if head.is_moment]

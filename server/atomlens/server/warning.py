@@ -45,7 +45,7 @@ def _close_pairs(card: Card, rows: Integers, work: Work, distances: Floats) -> l
         pair = close[first]
         i, j = (int(end[pair] - atoms.offsets[row]) for end in (pairs.centers, pairs.neighbors))
         names = "-".join(SYMBOLS[numbers[end[pair]]] for end in (pairs.centers, pairs.neighbors))
-        others = f" ({many - 1} more such pairs)" if many > 1 else ""
+        others = f" ({many - 1} more such pair{'s' if many > 2 else ''})" if many > 1 else ""
         warnings.append(
             Warned(
                 int(rows[row]),

@@ -7,9 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
-from atomlens.v1.model_service_pb2 import GetModelRequest, ListModelsRequest
+from atomlens.server.repository import Repository
+from atomlens.server.services.translation import DETAILS
+from atomlens.v1.explanations_pb2 import ModelSelector
+from atomlens.v1.model_service_pb2 import (
+    GetEmbeddingRequest,
+    GetEmbeddingResponse,
+    GetModelRequest,
+    ListModelsRequest,
+)
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
 
 
@@ -23,8 +33,11 @@ def test_models_are_listed_and_told(serving: Callable[..., Any]) -> None:
             assert [one.name for one in listed.models] == [
                 "toy-bpnn-dipole",
                 "toy-bpnn-energy",
+                "toy-bpnn-formation",
                 "toy-schnet-dipole",
                 "toy-schnet-energy",
+                "toy-schnet-extent",
+                "toy-schnet-formation",
             ]
             told = await service.GetModel(GetModelRequest(name="toy-bpnn-energy@1"))
             assert told.status == listed.models[1]
@@ -46,3 +59,58 @@ def test_an_unknown_model_is_not_found(serving: Callable[..., Any]) -> None:
             assert caught.value.code() == grpc.StatusCode.NOT_FOUND
 
     asyncio.run(main())
+
+
+def embedding_of(serving: Callable[..., Any], name: str, digest: str = "") -> Any:
+    """Return what a real server answers to the question for an embedding."""
+
+    async def main() -> Any:
+        async with serving() as (_, channel):
+            service: Any = ModelServiceStub(channel)
+            request = GetEmbeddingRequest(model=ModelSelector(name=name, digest=digest))
+            try:
+                return await service.GetEmbedding(request)
+            except grpc.aio.AioRpcError as error:
+                return error
+
+    return asyncio.run(main())
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    """Return the fixed word of an error's details."""
+    details = dict(error.trailing_metadata() or ())[DETAILS]
+    info = error_details_pb2.ErrorInfo()
+    assert status_pb2.Status.FromString(details).details[0].Unpack(info)
+    return str(info.reason)
+
+
+def test_an_embedding_is_told(serving: Callable[..., Any], repository: Repository) -> None:
+    """With the status of its model and the rows of the card, under the digest that was expected."""
+    digest = repository.find("toy-schnet-energy").digest
+    told = embedding_of(serving, "toy-schnet-energy@1", digest)
+    assert isinstance(told, GetEmbeddingResponse)
+    assert (told.status.name, told.status.version, told.status.digest) == ("toy-schnet-energy", 1, digest)
+    assert told.embedding.numbers == bytes([1, 6, 7, 8])
+    rows = np.frombuffer(told.embedding.rows, "<f8").reshape(4, told.embedding.features)
+    scores = np.frombuffer(told.embedding.scores, "<f8").reshape(4, 3)
+    components = np.frombuffer(told.embedding.components, "<f8").reshape(3, told.embedding.features)
+    np.testing.assert_allclose(scores @ components, rows - rows.mean(axis=0), atol=1e-12)
+    assert (np.frombuffer(told.embedding.training_atoms, "<u8") > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "digest", "code", "word"),
+    [
+        ("toy-bpnn-energy", "", grpc.StatusCode.FAILED_PRECONDITION, "NO_EMBEDDING"),
+        ("toy-schnet-energy", "ab" * 32, grpc.StatusCode.FAILED_PRECONDITION, "DIGEST_MISMATCH"),
+        ("nope", "", grpc.StatusCode.NOT_FOUND, "UNKNOWN_MODEL"),
+        ("", "", grpc.StatusCode.NOT_FOUND, "UNKNOWN_MODEL"),
+    ],
+)
+def test_an_embedding_that_is_not_to_be_had(
+    serving: Callable[..., Any], name: str, digest: str, code: grpc.StatusCode, word: str
+) -> None:
+    """Is refused with the reason, by a model that has none as by one that is not there."""
+    error = embedding_of(serving, name, digest)
+    assert isinstance(error, grpc.aio.AioRpcError)
+    assert (error.code(), reason(error)) == (code, word)

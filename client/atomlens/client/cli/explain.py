@@ -12,6 +12,7 @@ from typing import Any
 from atomlens.client import files
 from atomlens.client.chunking import Item
 from atomlens.client.cli.asking import add_arguments, make_client
+from atomlens.client.cli.hint import Hint
 from atomlens.client.client import Client
 from atomlens.client.explanation import Explanation, Outcome, combine
 from atomlens.client.failure import Failure
@@ -25,8 +26,9 @@ FILE is any file that ASE reads, a part of one (`md.xyz@0:10`, `md.xyz@-1`, `md.
 standard input. Total charges are read from `charge`, multiplicities from `spin` of extended XYZ."""
 EPILOG = """Every structure gets one answer. When models share a head, such as two that both predict energies,
 each answers on its own. A structure that one model refuses is answered by the others. What fails is named
-on standard error and makes the exit code 1. A version of an asked model that could not be loaded is named
-there too; the version that answers in its place decides the exit code. ATOMLENS_MAX_STRUCTURE_COST lets
+on standard error and makes the exit code 1; when no asked model knows the elements or takes what repeats,
+a hint names models that do. A version of an asked model that could not be loaded is named there too; the
+version that answers in its place decides the exit code. ATOMLENS_MAX_STRUCTURE_COST lets
 models in this process take larger structures, at 1.5 kB of memory for each atom and pair.
 
 examples:
@@ -86,9 +88,11 @@ def run(args: argparse.Namespace) -> int:
         groups = _groups(client, names)
         _report_unusable(client, names)
         asked = [name for members in groups for name in members]
+        hint = Hint(client, asked)
         with _writer(args) as writer:
             for outcomes in client.stream_each(_items(args.files, args.format_in), asked):
                 failed += _report(outcomes)
+                hint.consider(outcomes)
                 for explanation in _together(outcomes, groups):
                     writer.write(explanation.in_energy_unit(args.energy_unit))
     return 1 if failed else 0

@@ -9,17 +9,21 @@ from typing import Any
 
 from atomlens.client.cli.verify import format_rows
 
+BEST = "best.pt"  # what `atomlens train` calls it
+
 
 def add_parser(commands: Any) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser(
         "export", help="turn a checkpoint into a bundle (needs the extra `export`)", description=__doc__
     )
-    parser.add_argument("checkpoint", type=Path, help="best.pt of a finished run")
+    parser.add_argument("checkpoint", type=Path, help="best.pt of a finished run, under whatever name")
     parser.add_argument(
         "-o", "--output", dest="repository", type=Path, required=True, help="directory of models"
     )
-    parser.add_argument("--name", help="of the model; the name of the checkpoint's directory by default")
+    parser.add_argument(
+        "--name", help="of the model; by default the run's directory for best.pt, else the file's own name"
+    )
     card = parser.add_argument_group("card", "what the checkpoint cannot know")
     card.add_argument("--data", default="", help="the data set and where it was published")
     card.add_argument("--data-licence", default="", help="its licence, an SPDX identifier")
@@ -47,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.checkpoint.is_file():
         raise ValueError(f"{args.checkpoint} is no file")
     description = Description(
-        name=args.name or args.checkpoint.resolve().parent.name,
+        name=_name(args.checkpoint) if args.name is None else args.name,
         data=args.data,
         data_licence=args.data_licence,
         citation=args.citation,
@@ -62,3 +66,9 @@ def run(args: argparse.Namespace) -> int:
     print(format_rows(rows, TOLERANCE))
     print(f"wrote {path}")
     return 0
+
+
+def _name(checkpoint: Path) -> str:
+    """Return the name of the run that a checkpoint is of: RUN/best.pt, or RUN.pt where it was kept apart."""
+    whole = checkpoint.resolve()
+    return whole.parent.name if whole.name == BEST else whole.stem

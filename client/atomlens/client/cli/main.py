@@ -15,6 +15,8 @@ from atomlens.client.errors import AtomLensError, InputError, MissingExtraError
 COMMANDS = {
     "explain": "explain what models predict, atom by atom",
     "models": "list models, or show what one is",
+    "embedding": "show what a model learned of the elements",
+    "study": "test what models explain against data (extra `study`)",
     "serve": "run the server (extra `server`)",
     "train": "train a network (extra `export`)",
     "export": "make a model of a checkpoint (extra `export`)",
@@ -22,11 +24,12 @@ COMMANDS = {
 }
 # The modules of each extra, and the extra whose modules a command needs first of all.
 EXTRAS = {
-    "report": ("ase", "pandas"),
+    "report": ("ase", "pandas", "matplotlib"),
     "server": ("onnxruntime", "grpc_health", "grpc_reflection"),
     "export": ("torch", "onnx", "onnxscript", "ase"),
+    "study": ("rdkit", "scipy", "matplotlib", "ase"),
 }
-OWN_EXTRAS = {"train": "export", "export": "export", "verify": "server"}
+OWN_EXTRAS = {"train": "export", "export": "export", "verify": "server", "study": "study"}
 EPILOG = """`atomlens COMMAND --help` explains a command.
 
 exit codes:
@@ -92,7 +95,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
         importlib.import_module(f"atomlens.client.cli.{command}").add_parser(commands)
         own: argparse.ArgumentParser = commands.choices[command]
         return own
-    parser.add_argument("--version", action="version", version=f"atomlens {version('atomlens')}")
+    parser.add_argument("-V", "--version", action="version", version=f"atomlens {version('atomlens')}")
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=purpose)
     return parser

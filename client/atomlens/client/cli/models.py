@@ -11,6 +11,8 @@ from atomlens.client.cli.asking import add_arguments, make_client
 
 DESCRIPTION = "List models with their heads, elements, test errors and state, or show the card of one."
 
+MOST_ELEMENTS = 12  # that a line names one by one
+
 
 def add_parser(commands: Any) -> None:
     """Declare the command's arguments."""
@@ -49,10 +51,17 @@ def _row(status: ModelStatus, card: Card | None) -> list[str]:
         str(status) + ("" if status.is_default or not status.ready else " (not the default)"),
         status.family or "-",
         " ".join(status.heads) or "-",
-        " ".join(status.elements) or "-",
+        _elements(status),
         ", ".join(tests) or "-",
         f"ready on {status.provider}" if status.ready else f"failed: {' '.join(status.reason.split())}",
     ]
+
+
+def _elements(status: ModelStatus) -> str:
+    """Return the symbols of a model's elements, or how many there are where a line would not hold them."""
+    if len(status.elements) > MOST_ELEMENTS:
+        return f"{len(status.elements)} from {status.elements[0]} to {status.elements[-1]}"
+    return " ".join(status.elements) or "-"
 
 
 def _table(rows: list[list[str]]) -> str:

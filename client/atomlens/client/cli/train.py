@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from atomlens.export.bpnn import BPNNSettings
     from atomlens.export.dataset import Dataset
-    from atomlens.export.model import ModelSettings
+    from atomlens.export.schnet import SchNetSettings
     from atomlens.export.training import TrainingSettings
 
 HEADS = ("energy", "charge", "extent", "intensive")
 EPILOG = """An .npz file holds flat arrays, structure k owning n_atoms[k] consecutive rows: n_atoms, numbers,
 positions (Å) or scaled_positions with cell_A, the label, and optionally split (0 training, 1 validation,
 2 test). Extended XYZ and ASE databases hold the label under its name in `info` or as a result. Without a
-split of its own the data are split at random: 80, 10 and 10 per cent.
+split of its own the data are split at random: 80, 10 and 10 per cent. The label's unit is read from its
+name (u0_eV), from --label-unit or from a field such as `units`, which must not contradict each other.
+
+Data that break a rule are refused before the first epoch: numbers that are missing, not finite or all the
+same, ions, cells without volume, two atoms on one place, units that are mixed, elements that only the
+validation or test part has.
 
 The run directory gets best.pt (for `atomlens export`), state.pt (for --resume) and log.csv, a row an epoch.
 
@@ -82,18 +91,22 @@ def _number(group: argparse._ArgumentGroup, flag: str, default: float, text: str
 
 def run(args: argparse.Namespace) -> int:
     """Train until done and leave `best.pt` and `log.csv` in the run directory."""
-    from atomlens.export.heads import KINDS
+    from atomlens.export.heads import KINDS, HeadSettings
     from atomlens.export.measure import measure
+    from atomlens.export.model import ModelSettings
     from atomlens.export.readers import read_dataset
     from atomlens.export.training import Trainer
 
-    started = (args.directory / "state.pt").exists()
-    if started and not args.resume:
-        raise ValueError(f"{args.directory} holds a run already: give --resume to go on with it")
+    started = _started(args)
     settings = _training_settings(args)
+    network, name = _network_settings(args), _head_name(args)
+    if args.references and args.head != "energy":
+        raise ValueError(f"`--references` are for --head energy, --head {args.head} has none")
     data = read_dataset(args.data, args.label, KINDS[args.head].property_units, args.label_unit, args.seed)
     print(f"{args.data}: {data.sizes} structures, elements {list(data.elements)}", flush=True)
-    trainer = Trainer(_model_settings(args, data), settings, data, args.directory)
+    head = HeadSettings(args.head, name, data.unit, _offsets(args, data))
+    model = ModelSettings(args.family, replace(network, elements=data.elements), head)
+    trainer = Trainer(model, settings, data, args.directory)
     if started:
         trainer.resume()
     checkpoint = trainer.fit(_report)
@@ -113,40 +126,61 @@ def _report(line: str) -> None:
         print(f"\r{line}", end="\r", file=sys.stderr, flush=True)
 
 
-def _model_settings(args: argparse.Namespace, data: Dataset) -> ModelSettings:
+def _started(args: argparse.Namespace) -> bool:
+    """Return whether there is a run to go on with."""
+    found = [name for name in ("best.pt", "state.pt") if (args.directory / name).exists()]
+    if found and not args.resume:
+        raise ValueError(f"{args.directory} holds a run already: give --resume to go on with it")
+    return bool(found)
+
+
+def _network_settings(args: argparse.Namespace) -> SchNetSettings | BPNNSettings:
+    """Return what the network is built from, but for the elements."""
     from atomlens.export.bpnn import BPNNSettings
-    from atomlens.export.heads import HeadSettings
-    from atomlens.export.model import ModelSettings
-    from atomlens.export.readers import bare_name
     from atomlens.export.schnet import SchNetSettings
+
+    if args.family == "schnet":
+        return SchNetSettings(
+            (), args.cutoff, args.features, args.blocks, args.gaussians, args.embedding_scale
+        )
+    if not re.fullmatch(r"\d+(,\d+)*", args.hidden):
+        raise ValueError(f"`--hidden` must be widths such as 64,64, got {args.hidden!r}")
+    return BPNNSettings((), args.cutoff, hidden=tuple(map(int, args.hidden.split(","))))
+
+
+def _head_name(args: argparse.Namespace) -> str:
+    """Return the head's name: the one given, the label's where there are many, or that of the kind."""
+    from atomlens.export.heads import check_name
+    from atomlens.export.units import bare_name
+
+    if args.head_name is not None:
+        return check_name(args.head_name)
+    return check_name(bare_name(args.label) if args.head == "intensive" else args.head)
+
+
+def _offsets(args: argparse.Namespace, data: Dataset) -> dict[int, float]:
+    """Return the energy of each free atom in eV, of heads that have any."""
     from atomlens.export.training import fit_offsets
 
-    offsets = {}
-    if args.head == "energy":
-        offsets = _references(args.references, data) if args.references else fit_offsets(data)
-    network: SchNetSettings | BPNNSettings
-    if args.family == "schnet":
-        network = SchNetSettings(
-            data.elements, args.cutoff, args.features, args.blocks, args.gaussians, args.embedding_scale
-        )
-    else:
-        network = BPNNSettings(data.elements, args.cutoff, hidden=tuple(map(int, args.hidden.split(","))))
-    name = args.head_name or (bare_name(data.label) if args.head == "intensive" else args.head)
-    return ModelSettings(args.family, network, HeadSettings(args.head, name, data.unit, offsets))
+    if args.head != "energy":
+        return {}
+    return _references(args.references, data) if args.references else fit_offsets(data)
 
 
 def _references(text: str, data: Dataset) -> dict[int, float]:
     from ase.data import atomic_numbers
 
     try:
-        pairs = (item.split("=") for item in text.split(","))
-        references = {int(atomic_numbers[symbol]): float(value) for symbol, value in pairs}
+        pairs = [item.split("=") for item in text.split(",")]
+        references = {int(atomic_numbers[symbol.strip()]): float(value) for symbol, value in pairs}
     except (KeyError, ValueError) as error:
         raise ValueError(f"`--references` must read H=-13.6,C=..., got {text!r}") from error
+    if len(references) < len(pairs) or not all(map(math.isfinite, references.values())):
+        raise ValueError(f"`--references` must have one finite number for an element, got {text!r}")
     missing = set(data.elements) - set(references)
     if missing:
         raise ValueError(f"`--references` lacks the atomic numbers {sorted(missing)} of the data")
-    return references
+    return {number: references[number] for number in data.elements}
 
 
 def _training_settings(args: argparse.Namespace) -> TrainingSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -15,7 +16,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ModelServicer(pb_grpc.ModelServiceServicer):
-    """Answers ListModels and GetModel."""
+    """Answers ListModels, GetModel and GetEmbedding."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -27,3 +28,12 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:  # noqa: ARG002, N802
         """Return one model's status and card."""
         return answers.get_model(self._repository, request.name)
+
+    async def GetEmbedding(  # noqa: N802
+        self,
+        request: pb.GetEmbeddingRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.GetEmbeddingResponse:
+        """Return one model's embedding, computed beside the event loop."""
+        model = request.model
+        return await asyncio.to_thread(answers.get_embedding, self._repository, model.name, model.digest)

@@ -1,0 +1,144 @@
+"""Charges: learned charges and dipoles against those of a reference calculation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from atomlens.client.structure import Floats
+from atomlens.client.study.answers import Answers
+from atomlens.client.study.comparison import EVERY, Agreement, agreement_grid, agreements
+from atomlens.client.study.errors import other_unit
+from atomlens.client.study.figures import agreement, panels
+from atomlens.client.study.sample import Bools, Sample
+from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.svg import svg
+
+REFERENCE_SUFFIX = "_e"  # of fields (atoms,) that hold reference charges in e
+DIPOLE = "dipole_eA"  # field (structures, 3) that holds reference dipoles in e·Å
+UNSEEN, ALL = "outside training", "all"
+
+
+@dataclass(frozen=True, slots=True)
+class DipoleError:
+    """How far learned dipole vectors are from reference ones."""
+
+    model: str
+    source: str
+    which: str  # structures, in words
+    structures: int
+    mean_length: float  # e·Å, of the reference
+    error: float  # e·Å, mean length of the difference
+
+
+class ChargeFindings(NamedTuple):
+    """What a comparison with reference charges gave."""
+
+    agreements: list[Agreement]
+    dipoles: list[DipoleError]
+
+
+def references(sample: Sample) -> list[str]:
+    """Return the names of the fields that hold reference charges of a sample."""
+    return [
+        name
+        for name in sample.fields
+        if name.endswith(REFERENCE_SUFFIX) and sample.per_atom(name) is not None
+    ]
+
+
+def compare_charges(answers: Sequence[Answers]) -> ChargeFindings:
+    """Return how charges of each model go with each reference, outside training and everywhere."""
+    found = ChargeFindings([], [])
+    for sample in dict.fromkeys(one.sample for one in answers):
+        found.agreements.extend(_among_references(sample))
+    for one in answers:
+        for which, chosen in _parts(one):
+            found.agreements.extend(_charges(one, which, chosen))
+            found.dipoles.extend(_dipoles(one, which, chosen))
+    return found
+
+
+def charge_section(answers: Sequence[Answers], found: ChargeFindings) -> Section:
+    """Return the section of all comparisons, with a chart of each model against the first reference."""
+    figure, charts = panels(len(answers))
+    for axes, one in zip(charts, answers, strict=True):
+        name = references(one.sample)[0]
+        reference = one.sample.fields[name].astype(np.float64)
+        known = np.isfinite(one.contributions) & np.isfinite(reference)
+        labels = (f"{name.removesuffix(REFERENCE_SUFFIX)} / e", "learned charge / e")
+        agreement(axes, reference[known], one.contributions[known], labels, one.model)
+    grids = [agreement_grid(found.agreements)]
+    if found.dipoles:
+        grids.append(_dipole_grid(found.dipoles))
+    sentences = (
+        "Charges were learned from the length of the dipole alone; no reference charge was seen in training.",
+        "Reference charges are themselves one choice among many: ranks say more than sizes.",
+    )
+    numbers = [*map(asdict, found.agreements), *map(asdict, found.dipoles)]
+    title = "Learned charges against reference charges"
+    return Section("charges", title, sentences, tuple(grids), (Drawing(svg(figure)),), numbers)
+
+
+def correlations(found: ChargeFindings, model: str) -> dict[str, float]:
+    """Return Spearman's correlation over all atoms by reference, outside training where that is known."""
+    rows = [row for row in found.agreements if row.first == model and row.atoms_of == EVERY]
+    unseen = [row for row in rows if row.which == UNSEEN]
+    return {f"{row.second} charges ({row.which}, {row.source})": row.spearman for row in unseen or rows}
+
+
+def _parts(answers: Answers) -> Iterator[tuple[str, Bools]]:
+    """Yield which structures to compare on, in words and as a mask (structures,)."""
+    if answers.sample.trained is not None:
+        yield UNSEEN, ~answers.sample.trained
+    yield ALL, np.ones(len(answers.sample.counts), np.bool_)
+
+
+def _charges(answers: Answers, which: str, chosen: Bools) -> Iterator[Agreement]:
+    sample = answers.sample
+    atoms = chosen[sample.owners]
+    numbers, learned = sample.numbers[atoms], answers.contributions[atoms]
+    for name in references(sample):
+        pair = (learned, sample.fields[name][atoms].astype(np.float64))
+        names = (answers.model, name.removesuffix(REFERENCE_SUFFIX))
+        yield from agreements(names, sample.source, which, answers.unit, numbers, pair)
+
+
+def _among_references(sample: Sample) -> Iterator[Agreement]:
+    """Yield how references go together: models cannot be asked to agree with both more than they do."""
+    for pair in combinations(references(sample), 2):
+        first, second = (sample.fields[name].astype(np.float64) for name in pair)
+        names = (pair[0].removesuffix(REFERENCE_SUFFIX), pair[1].removesuffix(REFERENCE_SUFFIX))
+        yield from agreements(names, sample.source, ALL, "e", sample.numbers, (first, second))
+
+
+def _dipoles(answers: Answers, which: str, chosen: Bools) -> Iterator[DipoleError]:
+    reference = answers.sample.per_structure(DIPOLE)
+    if reference is None or answers.vectors is None or reference.shape != answers.vectors.shape:
+        return
+    known = chosen & answers.answered & np.isfinite(reference).all(axis=1)
+    if known.any():
+        errors: Floats = np.linalg.norm(answers.vectors[known] - reference[known], axis=1)
+        length = float(np.linalg.norm(reference[known], axis=1).mean())
+        yield DipoleError(
+            answers.model, answers.sample.source, which, int(known.sum()), length, float(errors.mean())
+        )
+
+
+def _dipole_grid(rows: Sequence[DipoleError]) -> Grid:
+    header = ("model", "structures", "number", "mean reference dipole", "mean length of the error")
+    cells = (
+        (
+            row.model,
+            f"{row.which} of {row.source}",
+            str(row.structures),
+            f"{row.mean_length:.3f} e·Å",
+            f"{row.error:.4f} e·Å" + other_unit(row.error, "e·Å"),
+        )
+        for row in rows
+    )
+    return Grid(header, tuple(cells))

@@ -1,0 +1,81 @@
+"""`atomlens.client.study.sample`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from atomlens.client.study.sample import take_samples
+
+from .conftest import SMILES, arrays, embedded, table
+
+
+def test_the_test_part_is_taken_with_its_fields(tmp_path: Path) -> None:
+    """Fields of structures and of atoms follow the structures that were taken."""
+    fields = arrays()
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
+    taken = np.flatnonzero(fields["split"] == 2)
+    atoms = np.repeat(fields["split"] == 2, fields["n_atoms"])
+    assert [len(one) for one in sample.structures] == fields["n_atoms"][taken].tolist()
+    assert sample.structures[0].id == f"a.npz@{taken[0]}"
+    np.testing.assert_array_equal(sample.numbers, fields["numbers"][atoms])
+    np.testing.assert_array_equal(sample.fields["mulliken_e"], fields["mulliken_e"][atoms])
+    np.testing.assert_array_equal(sample.fields["dipole_eA"], fields["dipole_eA"][taken])
+    assert sample.part == "the test part"
+    assert sample.is_molecular
+
+
+def test_a_file_without_split_is_taken_whole(tmp_path: Path) -> None:
+    """Nothing is known then of what was trained on."""
+    fields = arrays()
+    del fields["split"]
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
+    assert len(sample.structures) == len(SMILES)
+    assert sample.trained is None
+
+
+def test_another_file_tells_what_was_trained_on(tmp_path: Path) -> None:
+    """Identities are looked up; a structure that no file knows counts as trained on."""
+    known, asked = arrays(), arrays(SMILES[::-1])
+    del asked["split"]
+    asked["qm9_index"] = known["qm9_index"][::-1].copy()
+    asked["qm9_index"][0] = 999
+    tables = [table(tmp_path / "known.npz", known), table(tmp_path / "asked.npz", asked)]
+    trained = take_samples(tables, 100)[1].trained
+    assert trained is not None
+    expected = (known["split"] == 0)[::-1].copy()
+    expected[0] = True
+    np.testing.assert_array_equal(trained, expected)
+
+
+def test_a_limit_takes_structures_from_all_over_the_file(tmp_path: Path) -> None:
+    """The sample says how much of the file it is."""
+    fields = arrays()
+    del fields["split"]
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 3)
+    assert [one.id for one in sample.structures] == ["a.npz@0", "a.npz@5", "a.npz@11"]
+    assert sample.part == "3 structures of all structures"
+
+
+def test_fields_are_told_apart_by_their_length(tmp_path: Path) -> None:
+    """A field of structures is none of atoms, and the other way round."""
+    (sample,) = take_samples([table(tmp_path / "a.npz", arrays())], 100)
+    assert sample.per_atom("u0_eV") is None
+    assert sample.per_structure("mulliken_e") is None
+    assert sample.per_atom("mulliken_e") is not None
+    assert sample.per_structure("dipole_eA") is not None
+    assert sample.per_structure("missing") is None
+    assert sample.owners.tolist() == np.repeat(np.arange(len(sample.counts)), sample.counts).tolist()
+
+
+def test_crystals_keep_their_cells(tmp_path: Path) -> None:
+    """A file with cells is periodic, and no sample of molecules."""
+    fields = arrays(SMILES[-3:])
+    fields["cell_A"] = np.tile(9.0 * np.eye(3), (3, 1, 1))
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
+    assert not sample.is_molecular
+    cell = sample.structures[0].cell
+    assert cell is not None
+    np.testing.assert_array_equal(cell, 9.0 * np.eye(3))
+    assert len(embedded(SMILES[-1])) == len(sample.structures[-1])
