@@ -1,15 +1,22 @@
-"""The transcript in the README."""
+"""The transcripts and figures in the README."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from atomlens.client import Client
 from atomlens.client.cli import main
+from atomlens.client.study.errors import PropertyErrors, error_grid
+from atomlens.client.study.section import WORDS
 
 ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+STUDY: dict[str, Any] = json.loads((ROOT / "study.json").read_text())
 NUMBER = re.compile(r"-?\d+\.\d+")
 PRECISION = 5e-4  # another processor may round the last printed digit of a float32 sum otherwise
 
@@ -18,7 +25,7 @@ def test_transcript_of_the_demo_is_real(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the README shows is what the command prints: every word, and every number to its precision."""
-    shown = re.search(r"\$ make demo\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    shown = re.search(r"\$ make demo\n(.*?)```", README.read_text(), re.DOTALL)
     assert shown
     monkeypatch.chdir(ROOT)
     assert main(["explain", "examples/aspirin.xyz", "--format", "table"]) == 0
@@ -33,3 +40,34 @@ def _words(text: str) -> list[str]:
 
 def _numbers(text: str) -> list[float]:
     return [float(number) for number in NUMBER.findall(text)]
+
+
+def test_accuracies_are_those_of_the_study() -> None:
+    """The README's table is what the committed study prints."""
+    shown = re.search(r"\$ atomlens study .*?\n(.*?)\n\.\.\.", README.read_text(), re.DOTALL)
+    assert shown
+    errors = [PropertyErrors(**row) for row in STUDY["errors"]]
+    assert shown[1].splitlines() == error_grid(errors).lines()
+
+
+def test_the_study_is_of_the_bundled_models() -> None:
+    """Another bundle asks for another study."""
+    with Client.local() as client:
+        digests = {str(status): status.digest for status in client.models() if status.is_default}
+    assert {model["name"]: model["digest"] for model in STUDY["models"]} == digests
+
+
+def test_verdicts_are_those_of_the_study() -> None:
+    """Every row says of each family what the study found, and no expectation about atoms is left away."""
+    rows = dict(re.findall(r"^\| ([εq]: .*?) \| (.*?) \|$", README.read_text(), re.MULTILINE))
+    found = {
+        (one["expectation"], one["model"].split("-")[0]): WORDS[one["holds"]]
+        for one in STUDY["expectations"]
+        if one["expectation"][0] in "εq"
+    }
+    shown = {
+        (expectation, family): verdict.split(":")[0]
+        for expectation, cells in rows.items()
+        for family, verdict in zip(("schnet", "bpnn"), cells.split(" | "), strict=True)
+    }
+    assert shown == found

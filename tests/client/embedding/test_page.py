@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from atomlens.client import ModelReference
 from atomlens.client.embedding.page import page
-from atomlens.client.embedding.periodicity import periodicity
+from atomlens.client.embedding.periodicity import Periodicity
 
 from .conftest import embedding_of, planted_embedding
 
@@ -30,7 +30,7 @@ class Reader(HTMLParser):
 def test_a_page_has_everything() -> None:
     """Tests in sentences, the figure, a row for each element, and where it all comes from."""
     embedding = planted_embedding(0, 1.0, 0.2)
-    tests = periodicity(embedding, permutations=99)
+    tests = Periodicity.of(embedding, permutations=99)
     text = page(embedding, tests)
     reader = Reader()
     reader.feed(text)
@@ -42,7 +42,7 @@ def test_a_page_has_everything() -> None:
 def test_a_page_needs_no_network() -> None:
     """Whatever it shows is inside it, and it runs nothing."""
     embedding = planted_embedding(0, 1.0, 0.2)
-    text = page(embedding, periodicity(embedding, permutations=9))
+    text = page(embedding, Periodicity.of(embedding, permutations=9))
     reader = Reader()
     reader.feed(text)
     assert all(place.startswith(("#", "data:")) for place in reader.fetched)
@@ -54,4 +54,4 @@ def test_names_are_no_markup() -> None:
     """A model's name is text."""
     embedding = embedding_of([1, 8], [[1.0], [2.0]])
     named = replace(embedding, model=ModelReference("<b>", 1, "ab", "cpu"))
-    assert "<b>" not in page(named, periodicity(named, permutations=9))
+    assert "<b>" not in page(named, Periodicity.of(named, permutations=9))

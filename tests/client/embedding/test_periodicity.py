@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from atomlens.client import Embedding
-from atomlens.client.embedding.periodicity import PermutationTest, periodicity
+from atomlens.client.embedding.periodicity import Periodicity, PermutationTest
 
 from .conftest import embedding_of, planted_embedding
 
@@ -21,7 +21,7 @@ def both(
     embedding: Embedding, permutations: int = 999, seed: int = 0
 ) -> tuple[PermutationTest, PermutationTest]:
     """Return both tests of an embedding that has enough elements."""
-    found = periodicity(embedding, permutations=permutations, seed=seed)
+    found = Periodicity.of(embedding, permutations=permutations, seed=seed)
     assert found.grouping is not None
     assert found.ordering is not None
     return found.grouping, found.ordering
@@ -100,7 +100,7 @@ def units(embedding: Embedding) -> Array:
 def test_results_follow_from_the_seed() -> None:
     """The same seed gives the same p, another one another null."""
     embedding = planted_embedding(0, 0.0, 0.0)
-    assert periodicity(embedding) == periodicity(embedding)
+    assert Periodicity.of(embedding) == Periodicity.of(embedding)
     assert both(embedding)[0].null_mean != both(embedding, seed=1)[0].null_mean
 
 
@@ -117,12 +117,12 @@ def test_lengths_do_not_make_groups() -> None:
 def test_rare_elements_are_left_out_and_named() -> None:
     """What training hardly saw is in no test, nor are elements without a group or alone in theirs."""
     embedding = planted_embedding(0, 1.0, 0.2)
-    found = periodicity(embedding, permutations=9)
+    found = Periodicity.of(embedding, permutations=9)
     assert found.left_out == ("He", "Ne", "Ar")
     assert "Left out of the tests, with fewer than 100 atoms in training: He, Ne, Ar." in found.sentences()
     assert found.grouping is not None
     assert (found.grouping.elements, found.grouping.groups) == (66, 18)
-    all_of_them = periodicity(embedding, permutations=9, min_atoms=1)
+    all_of_them = Periodicity.of(embedding, permutations=9, min_atoms=1)
     assert all_of_them.left_out == ()
     assert all_of_them.grouping is not None
     assert all_of_them.grouping.elements == 69
@@ -130,7 +130,7 @@ def test_rare_elements_are_left_out_and_named() -> None:
 
 def test_unknown_counts_leave_nothing_out() -> None:
     """Where the card does not count, that is said."""
-    found = periodicity(replace(planted_embedding(0, 1.0, 0.2), training_atoms=None), permutations=9)
+    found = Periodicity.of(replace(planted_embedding(0, 1.0, 0.2), training_atoms=None), permutations=9)
     assert found.left_out == ()
     assert "does not say how often" in found.sentences()[-1]
 
@@ -143,7 +143,7 @@ def test_unknown_counts_leave_nothing_out() -> None:
 def test_too_few_elements(numbers: tuple[int, ...]) -> None:
     """Where the labels can be shuffled in few ways only, there is no p at all, and the sentences say so."""
     rows = np.random.default_rng(0).normal(size=(len(numbers), 8))
-    found = periodicity(embedding_of(numbers, rows, [1000] * len(numbers)))
+    found = Periodicity.of(embedding_of(numbers, rows, [1000] * len(numbers)))
     assert (found.grouping, found.ordering) == (None, None)
     assert all("too few elements" in sentence for sentence in found.sentences())
 
@@ -159,12 +159,12 @@ def test_equal_rows_have_no_order() -> None:
 
 def test_words_and_json() -> None:
     """Sentences give verdict, statistic, null and p; a document has them all."""
-    found = periodicity(planted_embedding(0, 1.0, 0.2), permutations=999)
+    found = Periodicity.of(planted_embedding(0, 1.0, 0.2), permutations=999)
     grouping, ordering, _ = found.sentences()
     assert grouping.startswith("Grouping: groups cluster. ")
     assert "(p = 0.001, 999 shuffles, 66 elements in 18 groups)" in grouping
     assert ordering.startswith("Ordering: periods order groups. ")
-    nothing = periodicity(planted_embedding(5, 0.0, 0.0), permutations=999).sentences()
+    nothing = Periodicity.of(planted_embedding(5, 0.0, 0.0), permutations=999).sentences()
     assert nothing[0].startswith("Grouping: no evidence that groups cluster. ")
     assert nothing[1].startswith("Ordering: no evidence that periods order groups. ")
     document = json.loads(json.dumps(found.to_dict(), allow_nan=False))

@@ -34,7 +34,7 @@ def test_errors_are_those_of_the_structures_with_label_and_answer(local: Client,
     assert errors.median == pytest.approx(0.75)
     assert errors.largest == pytest.approx(2.0)
     assert errors.on_card == next(one.mae for one in answers.card.errors if one.split == "test")
-    assert error_grid([errors]).rows[0][:3] == ("toy-schnet-energy@1", "u0_eV", "1 eV")
+    assert error_grid([errors]).rows[0][:3] == ("toy-schnet-energy@1", "u0_eV", "1.00 eV")
     section = error_section([(answers, label)])
     assert section.numbers[0]["mae"] == errors.mae
     assert section.drawings[0].svg.startswith("<svg")
@@ -42,6 +42,6 @@ def test_errors_are_those_of_the_structures_with_label_and_answer(local: Client,
 
 def test_the_units_of_the_literature_are_told() -> None:
     """Dipoles in debye, extents in square Bohr."""
-    assert other_unit(1.0, "e·Å") == " (4.8 D)"
-    assert other_unit(0.28002852, "Å²") == " (1 a0²)"
+    assert other_unit(1.0, "e·Å") == " (4.80 D)"
+    assert other_unit(0.28002852, "Å²") == " (1.00 a0²)"
     assert other_unit(1.0, "eV") == ""

@@ -12,7 +12,7 @@ from typing import Any
 from atomlens.client.atomic_file import whole_file
 from atomlens.client.cli.asking import add_arguments, make_client
 from atomlens.client.embedding import Embedding
-from atomlens.client.embedding.periodicity import MIN_ATOMS, Periodicity, periodicity
+from atomlens.client.embedding.periodicity import MIN_ATOMS, Periodicity
 from atomlens.client.embedding.table import columns, title
 from atomlens.client.errors import InputError
 
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         )
     with make_client(args) as client:
         embedding = client.embedding(args.model)
-    tests = periodicity(embedding)
+    tests = Periodicity.of(embedding)
     if args.output is not None:
         content = _content(args.output.suffix, embedding, tests)
         with whole_file(args.output, "wb") as file:

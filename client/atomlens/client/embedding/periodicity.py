@@ -59,6 +59,30 @@ class Periodicity:
     left_out: tuple[str, ...]  # symbols of elements seen less often
     counted: bool  # whether the model tells how often it saw elements
 
+    @classmethod
+    def of(
+        cls,
+        embedding: Embedding,
+        *,
+        permutations: int = PERMUTATIONS,
+        seed: int = 0,
+        min_atoms: int = MIN_ATOMS,
+    ) -> Periodicity:
+        """Return whether groups cluster and periods order them, by shuffles that follow from the seed.
+
+        Lanthanides and actinides have no group and are in neither test.
+        """
+        atoms = embedding.training_atoms
+        seen = np.ones(len(embedding), np.bool_) if atoms is None else atoms >= min_atoms
+        tested = np.flatnonzero(seen & (embedding.groups > 0))
+        groups = embedding.groups[tested]
+        random = np.random.default_rng(seed)
+        cosines, rows = embedding.cosines[np.ix_(tested, tested)], _units(embedding.rows[tested])
+        grouping = grouping_test(cosines, groups, permutations, random)
+        ordering = ordering_test(rows, groups, embedding.periods[tested], permutations, random)
+        left_out = tuple(SYMBOLS[number] for number in embedding.numbers[~seen].tolist())
+        return cls(grouping, ordering, min_atoms, left_out, atoms is not None)
+
     def sentences(self) -> list[str]:
         """Return both tests and what they left out in words."""
         return [grouping_sentence(self.grouping), ordering_sentence(self.ordering), *self._notes()]
@@ -74,25 +98,6 @@ class Periodicity:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {**asdict(self), "left_out": list(self.left_out), "sentences": self.sentences()}
-
-
-def periodicity(
-    embedding: Embedding, *, permutations: int = PERMUTATIONS, seed: int = 0, min_atoms: int = MIN_ATOMS
-) -> Periodicity:
-    """Return whether groups cluster and periods order them, by shuffles that follow from the seed.
-
-    Lanthanides and actinides have no group and are in neither test.
-    """
-    atoms = embedding.training_atoms
-    seen = np.ones(len(embedding), np.bool_) if atoms is None else atoms >= min_atoms
-    tested = np.flatnonzero(seen & (embedding.groups > 0))
-    groups = embedding.groups[tested]
-    random = np.random.default_rng(seed)
-    cosines, rows = embedding.cosines[np.ix_(tested, tested)], _units(embedding.rows[tested])
-    grouping = grouping_test(cosines, groups, permutations, random)
-    ordering = ordering_test(rows, groups, embedding.periods[tested], permutations, random)
-    left_out = tuple(SYMBOLS[number] for number in embedding.numbers[~seen].tolist())
-    return Periodicity(grouping, ordering, min_atoms, left_out, atoms is not None)
 
 
 def grouping_test(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from atomlens.client.embedding import periodicity
+from atomlens.client.embedding import Periodicity
 from atomlens.client.errors import InputError
 from atomlens.client.study.answers import Answers
 from atomlens.client.study.charges import (
@@ -154,7 +154,7 @@ def embeddings(material: Material) -> Findings:
         if card not in with_rows
     )
     found = [material.client.embedding(str(card.status)) for card in with_rows]
-    pairs = [(embedding, periodicity(embedding)) for embedding in found]
+    pairs = [(embedding, Periodicity.of(embedding)) for embedding in found]
     verdicts = (
         Verdict(str(embedding.model), "the model itself", row)
         for embedding, told in pairs

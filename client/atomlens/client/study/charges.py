@@ -79,7 +79,10 @@ def charge_section(answers: Sequence[Answers], found: ChargeFindings) -> Section
         "Charges were learned from the length of the dipole alone; no reference charge was seen in training.",
         "Reference charges are themselves one choice among many: ranks say more than sizes.",
     )
-    numbers = [*map(asdict, found.agreements), *map(asdict, found.dipoles)]
+    numbers = {
+        "agreements": [asdict(row) for row in found.agreements],
+        "dipoles": [asdict(row) for row in found.dipoles],
+    }
     title = "Learned charges against reference charges"
     return Section("charges", title, sentences, tuple(grids), (Drawing(svg(figure)),), numbers)
 

@@ -39,7 +39,7 @@ class PropertyErrors:
     on_card: float | None  # the test MAE that the card claims
 
     def __str__(self) -> str:
-        return f"{self.mae:.3g} {self.unit}" + other_unit(self.mae, self.unit)
+        return f"{self.mae:#.3g} {self.unit}" + other_unit(self.mae, self.unit)
 
 
 def measure_errors(answers: Answers, label: Label) -> PropertyErrors:
@@ -77,7 +77,7 @@ def other_unit(value: float, unit: str) -> str:
     if unit not in OTHER_UNITS:
         return ""
     factor, name = OTHER_UNITS[unit]
-    return f" ({value * factor:.3g} {name})"
+    return f" ({value * factor:#.3g} {name})"
 
 
 def error_grid(errors: Sequence[PropertyErrors]) -> Grid:
@@ -86,8 +86,8 @@ def error_grid(errors: Sequence[PropertyErrors]) -> Grid:
         (
             one.model,
             one.label,
-            f"{one.mae:.3g} {one.unit}" + other_unit(one.mae, one.unit),
-            f"{one.rmse:.3g} {one.unit}",
+            f"{one.mae:#.3g} {one.unit}" + other_unit(one.mae, one.unit),
+            f"{one.rmse:#.3g} {one.unit}",
             f"{one.structures} ({one.part} of {one.source})",
         )
         for one in errors
@@ -109,8 +109,8 @@ def error_section(compared: Sequence[tuple[Answers, Label]]) -> Section:
         tuple(
             (
                 one.model,
-                *(f"{value:.3g} {one.unit}" for value in (one.median, one.bias, one.largest)),
-                "-" if one.on_card is None else f"{one.on_card:.3g} {one.unit}",
+                *(f"{value:#.3g} {one.unit}" for value in (one.median, one.bias, one.largest)),
+                "-" if one.on_card is None else f"{one.on_card:#.3g} {one.unit}",
             )
             for one in found
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +44,7 @@ class Section:
     sentences: tuple[str, ...]
     grids: tuple[Grid, ...]
     drawings: tuple[Drawing, ...]
-    numbers: Sequence[Any]  # as JSON has them
+    numbers: Any  # as JSON has them
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class Study:
             "expectations": [
                 {"model": one.model, "source": one.source, **asdict(one.row)} for one in self.verdicts
             ],
-            **{section.key: list(section.numbers) for section in self.sections},
+            **{section.key: section.numbers for section in self.sections},
             "left_out": [asdict(one) for one in self.left_out],
         }
         return {name: _plain(value) for name, value in document.items()}
