@@ -105,17 +105,9 @@ def formation_data(crystals: list[Atoms]) -> Dataset:
 
 def _dataset(frames: list[Atoms], labels: list[float], kind: Kind) -> Dataset:
     from atomlens.export.dataset import Dataset, random_split
-    from atomlens.server.structures import Structures
+    from atomlens.export.frames import structures_of
 
-    structures = Structures(
-        np.array([len(atoms) for atoms in frames]),
-        np.concatenate([atoms.numbers for atoms in frames]).astype(np.int64),
-        np.concatenate([atoms.positions for atoms in frames]),
-        np.stack([atoms.cell.array for atoms in frames]),
-        np.stack([atoms.pbc for atoms in frames]),
-        np.zeros(len(frames)),
-        np.zeros(len(frames), np.int64),
-    )
+    structures = structures_of(frames)
     split = random_split(len(frames), 0)
     source = "crystals" if structures.pbc.any() else "g2"
     return Dataset(structures, np.array(labels), split, NAMES[kind], UNITS[kind], source).check()

@@ -37,6 +37,7 @@ def test_card() -> None:
     """A card has what people ask for as attributes and everything in its document."""
     card = Card.from_proto(RESPONSE)
     assert (card.cutoff_angstrom, card.charges, card.limits) == (5.0, (0, -1), ("No salts.",))
+    assert card.aggregations == ["sum"]
     assert str(card.errors[0]) == "test energy MAE 0.12 eV, RMSE 0.3 eV"
     document = json.loads(json.dumps(card.to_dict()))
     assert document["card"]["heads"][0]["offsets"] == {"1": -13.6}

@@ -56,14 +56,14 @@ BEGINNINGS = {
 }
 
 
-@pytest.mark.parametrize("suffix", command.SUFFIXES)
+@pytest.mark.parametrize("suffix", [*command.SUFFIXES, ".HTML"])
 def test_files(
     suffix: str, server: RunningServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The suffix says what is written, whole and with nothing beside it, and nothing is printed."""
     path = tmp_path / f"out{suffix}"
     assert main(["embedding", MODELS[0], "--server", server.address, "-o", str(path)]) == 0
-    assert path.read_bytes().startswith(BEGINNINGS[suffix])
+    assert path.read_bytes().startswith(BEGINNINGS[suffix.lower()])
     assert list(tmp_path.iterdir()) == [path]
     assert capsys.readouterr().out == ""
 

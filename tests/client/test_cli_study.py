@@ -47,12 +47,13 @@ def test_a_study_writes_a_page_and_its_numbers(
     [
         (["-o", "study.txt"], "`--output` must end in .html, got study.txt"),
         (["-o", "nowhere/study.html"], "there is no directory"),
+        (["-o", "study.html", "--json", "study.html"], "`--json` must be another file than the page"),
         (["--limit", "0"], "`--limit` must be positive, got 0"),
         (["--label", "energy"], "`--label` must read HEAD=FIELD, got 'energy'"),
         (["--label", "energy=u0_D"], "no model was trained on a label that is in the files"),
         (["-m", "nothing"], "nothing"),
     ],
-    ids=["suffix", "directory", "limit", "label", "field", "model"],
+    ids=["suffix", "directory", "one file", "limit", "label", "field", "model"],
 )
 def test_what_cannot_be_done_is_said_on_one_line(
     words: list[str],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = ("torch", "onnxruntime", "onnx", "ase", "pandas", "vesin", "scipy", "matplotlib")
+HEAVY = ("torch", "onnxruntime", "onnx", "ase", "pandas", "vesin", "scipy", "matplotlib", "rdkit")
 
 
 def loaded(statement: str) -> set[str]:

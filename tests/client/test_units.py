@@ -8,6 +8,7 @@ import pytest
 
 from atomlens.client import Explanation, InputError, combine
 from atomlens.client.units import ENERGY_UNITS
+from atomlens.export.units import EV
 
 from .conftest import extent_explanation, formation_explanation
 
@@ -24,6 +25,13 @@ ASE_UNITS = {
 def test_factors(unit: str) -> None:
     """Factors are those of ASE, whose constants are a little older."""
     assert ENERGY_UNITS[unit] == pytest.approx(1 / ASE_UNITS[unit], rel=1e-7)
+
+
+def test_labels_are_read_with_the_same_factors() -> None:
+    """Training and reading know the same units of energy, and agree on them to the last digits."""
+    assert set(EV) == set(ENERGY_UNITS)
+    for unit, factor in EV.items():
+        assert factor * ENERGY_UNITS[unit] == pytest.approx(1.0, rel=1e-14)
 
 
 @pytest.mark.parametrize("unit", ENERGY_UNITS)

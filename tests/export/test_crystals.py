@@ -14,6 +14,7 @@ from ase.build import make_supercell
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.dataset import Dataset
+from atomlens.export.frames import structures_of
 from atomlens.export.model import Model
 from atomlens.export.ragged import RaggedData, half_pairs
 from atomlens.export.training import predict
@@ -39,15 +40,7 @@ def crystal(elements: tuple[int, ...], atoms: int) -> Atoms:
 
 def structure(*frames: Atoms) -> Structures:
     """Return frames as the engine and training have them."""
-    return Structures(
-        np.array([len(frame) for frame in frames]),
-        np.concatenate([frame.numbers for frame in frames]).astype(np.int64),
-        np.concatenate([frame.positions for frame in frames]),
-        np.array([frame.cell.array for frame in frames]),
-        np.array([frame.pbc for frame in frames]),
-        np.zeros(len(frames)),
-        np.zeros(len(frames), np.int64),
-    )
+    return structures_of(frames)
 
 
 def neighbors(one: Atoms) -> list[Near]:

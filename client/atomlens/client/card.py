@@ -99,6 +99,11 @@ class Card:
             MessageToDict(card, preserving_proto_field_name=True),
         )
 
+    @property
+    def aggregations(self) -> list[str]:
+        """How contributions make the property of each head: sum, mean, dipole or second_moment."""
+        return [_aggregation(head) for head in self.document.get("heads", [])]
+
     def to_dict(self) -> dict[str, Any]:
         """Return status and whole card as JSON has them."""
         return {"status": self.status.to_dict(), "card": dict(self.document)}
@@ -141,8 +146,12 @@ def _error(message: card_pb2.PropertyError) -> MeasuredError:
 
 
 def _head(head: Mapping[str, Any]) -> str:
-    aggregation = head["aggregation"].removeprefix("AGGREGATION_").lower().replace("_", " ")
+    aggregation = _aggregation(head).replace("_", " ")
     return f"{head['name']} in {head['unit']}, {aggregation} in {head['property_unit']}"
+
+
+def _aggregation(head: Mapping[str, Any]) -> str:
+    return str(head["aggregation"]).removeprefix("AGGREGATION_").lower()
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-
+from atomlens.client.frozen import Frozen
 from atomlens.client.structure import Floats
 
 WELL_KNOWN = {"energy": "energies", "charge": "charges"}  # head: name of its contributions
@@ -15,7 +13,7 @@ WELL_KNOWN_PROPERTIES = {"energy": "energy", "charge": "dipole_magnitude"}  # he
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Head:
+class Head(Frozen):
     """A property, the contributions it is made of, and what those are made of."""
 
     name: str
@@ -29,19 +27,6 @@ class Head:
     raw: Floats | None = None  # (atoms,) charges before neutrality; dipole heads
     vector: Floats | None = None  # (3,) dipole in `property_unit`; dipole heads
     origin: Floats | None = None  # (3,) centre of mass in Å; dipole heads
-
-    def __post_init__(self) -> None:
-        """Show arrays that cannot be written to; whoever made them keeps theirs as they are."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and value.flags.writeable:
-                view = value.view()
-                view.setflags(write=False)
-                object.__setattr__(self, field.name, view)
-
-    def __reduce__(self) -> tuple[type[Head], tuple[Any, ...]]:
-        """Copy and pickle through the constructor: arrays come out of a pickle writable."""
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def property_name(self) -> str:

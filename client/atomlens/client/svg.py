@@ -1,4 +1,4 @@
-"""SVG: a figure as text that stands in a page."""
+"""SVG: a figure as text that stands in a page, and how all figures look."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 110  # of what is drawn as pixels: clouds of many points
+# Okabe and Ito's, which most colour-blind readers can tell apart.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "atomlens",  # the same figure is the same text

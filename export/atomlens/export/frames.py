@@ -44,7 +44,7 @@ def read_frames(
         rows.append({name: values[name] for name in values if wanted is None or name in wanted})
     if not frames:
         raise DataError("no structure in it")
-    structures = _structures(frames)
+    structures = structures_of(frames)
     return structures, *_columns(rows, structures.counts, atomic)
 
 
@@ -77,7 +77,8 @@ def _comment(line: str) -> dict[str, Any]:
     return dict(key_val_str_to_dict(line))  # type: ignore[no-untyped-call]
 
 
-def _structures(frames: Sequence[Atoms]) -> Structures:
+def structures_of(frames: Sequence[Atoms]) -> Structures:
+    """Return neutral structures of frames, one at least, without the values that stand beside them."""
     return Structures(
         np.array([len(atoms) for atoms in frames], np.int64),
         np.concatenate([atoms.numbers for atoms in frames]).astype(np.int64),

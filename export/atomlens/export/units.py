@@ -9,12 +9,13 @@ import numpy as np
 from atomlens.export.dataset import DataError
 from atomlens.export.table import Table
 
-EV = {
+KJ_PER_MOL = 1 / 96.48533212331001  # eV
+EV = {  # CODATA 2018
     "eV": 1.0,
     "meV": 1e-3,
     "Ha": 27.211386245988,
-    "kcal/mol": 0.0433641153087705,
-    "kJ/mol": 0.010364269656262174,
+    "kcal/mol": 4.184 * KJ_PER_MOL,
+    "kJ/mol": KJ_PER_MOL,
 }
 BOHR_ANGSTROM = 0.529177210903
 UNITS = {  # by the unit that labels are learned in, those that they may come in, with the factor

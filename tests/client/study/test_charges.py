@@ -71,3 +71,20 @@ def test_the_section_has_a_table_of_charges_and_one_of_dipoles(answers: Answers)
     section = charge_section([answers], compare_charges([answers]))
     assert [grid.header[0] for grid in section.grids] == ["first", "model"]
     assert len(section.drawings) == 1
+
+
+def test_a_field_without_numbers_is_no_reference(answers: Answers) -> None:
+    """Neither text nor a field that no atom has a number in."""
+    fields = answers.sample.fields
+    nothing, words = np.full(len(answers.sample.numbers), np.nan), fields["mulliken_e"].astype(str)
+    sample = replace(answers.sample, fields={**fields, "loewdin_e": nothing, "name_e": words})
+    assert references(sample) == ["mulliken_e"]
+
+
+def test_structures_that_are_all_outside_training_are_compared_once(local: Client, tmp_path: Path) -> None:
+    """The test part of a file is outside training and everything that was asked about."""
+    (sample,) = take_samples([table(tmp_path / "a.npz", arrays())], 100)
+    (one,) = ask(local, local.model("toy-bpnn-dipole"), sample, print).answers
+    found = compare_charges([one])
+    assert {row.which for row in found.agreements} == {"outside training"}
+    assert [row.which for row in found.dipoles] == ["outside training"]

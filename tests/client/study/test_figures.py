@@ -56,3 +56,13 @@ def test_bars_have_a_name_each() -> None:
     _, (axes,) = panels(1)
     bars(axes, {"H": summary(VALUES), "He": summary(VALUES + 1)}, "eV", "elements")
     assert [label.get_text() for label in axes.get_xticklabels()] == ["H", "He"]
+
+
+def test_charts_of_nothing_are_empty() -> None:
+    """They keep their titles, as where no atom has an environment or no charge a reference."""
+    _, (cloud, outline) = panels(2)
+    agreement(cloud, np.empty(0), np.empty(0), ("x", "y"), "no points")
+    histograms(outline, {}, "eV", "no classes")
+    assert not cloud.collections
+    assert not outline.patches
+    assert (cloud.get_title(), outline.get_title()) == ("no points", "no classes")

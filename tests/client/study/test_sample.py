@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from atomlens.client.errors import InputError
 from atomlens.client.study.sample import take_samples
 
 from .conftest import SMILES, arrays, embedded, table
@@ -79,3 +81,41 @@ def test_crystals_keep_their_cells(tmp_path: Path) -> None:
     assert cell is not None
     np.testing.assert_array_equal(cell, 9.0 * np.eye(3))
     assert len(embedded(SMILES[-1])) == len(sample.structures[-1])
+
+
+def test_ions_stay_ions(tmp_path: Path) -> None:
+    """Charge and multiplicity of the file are asked about, not those of a neutral molecule."""
+    fields = arrays()
+    fields["charge"] = np.where(fields["split"] == 2, -1.0, 0.0)
+    fields["spin"] = np.full(len(SMILES), 2)
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
+    assert {(one.charge, one.spin) for one in sample.structures} == {(-1.0, 2)}
+
+
+def test_a_split_without_a_test_part_is_refused(tmp_path: Path) -> None:
+    """There is nothing to study that was not trained on."""
+    fields = arrays()
+    fields["split"] = np.zeros(len(SMILES), np.int64)
+    with pytest.raises(InputError, match=r"`split` must have a test part to study, that of a\.npz has none"):
+        take_samples([table(tmp_path / "a.npz", fields)], 100)
+
+
+@pytest.mark.parametrize("shape", [(len(SMILES), 1), (-1,)], ids=["table", "atoms"])
+def test_identities_are_one_for_each_structure(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """A field of another shape tells no structures apart, whatever its name is."""
+    known, asked = arrays(), arrays()
+    del asked["split"]
+    rows = len(asked["numbers"]) if shape == (-1,) else len(SMILES)
+    asked["qm9_index"] = np.arange(rows).reshape(shape)
+    tables = [table(tmp_path / "known.npz", known), table(tmp_path / "asked.npz", asked)]
+    assert take_samples(tables, 100)[1].trained is None
+
+
+def test_what_is_no_row_of_numbers_is_passed_over(tmp_path: Path) -> None:
+    """A number for the whole file is no field, and text is nothing to compare with."""
+    fields = arrays()
+    fields["units"] = np.array("eV")
+    fields["name_e"] = fields["mulliken_e"].astype(str)
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
+    assert "units" not in sample.fields
+    assert sample.per_atom("name_e") is None

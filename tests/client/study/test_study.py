@@ -160,3 +160,28 @@ def test_crystals_have_no_chemistry_and_no_dipole(local: Client, tmp_path: Path)
     assert reasons["12 of 12 structures of a.npz by toy-schnet-dipole@1"] == "PERIODIC_MOMENT"
     assert "stability of rings" in reasons
     assert [section.key for section in study.sections][:2] == ["errors", "contributions"]
+
+
+def test_molecules_without_environments_are_studied_by_element(local: Client, tmp_path: Path) -> None:
+    """Radicals have no bonds that could be told: they are counted, and charts stay empty."""
+    fields = {
+        "n_atoms": np.array([2, 2]),
+        "numbers": np.array([8, 1, 8, 1]),
+        "positions": np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.97]] * 2),
+    }
+    radicals = table(tmp_path / "a.npz", fields)
+    study = run_study(local, [radicals], ["toy-bpnn-energy"], {}, 100, print)
+    (rows,) = [section.numbers for section in study.sections if section.key == "contributions"]
+    assert {(row["element"], row["by"]) for row in rows} == {("H", "element"), ("O", "element")}
+    reasons = {one.analysis: one.why for one in study.left_out}
+    assert reasons["environments in 2 of 2 molecules of a.npz"] == "it has an odd number of electrons"
+
+
+def test_names_are_checked(local: Client, tmp_path: Path) -> None:
+    """A model that is named twice is one model; a label for a head that there is not is told."""
+    names = ["toy-bpnn-energy", "toy-bpnn-energy@1"]
+    file = table(tmp_path / "a.npz", arrays())
+    study = run_study(local, [file], names, {"enrgy": "u0_eV"}, 100, print)
+    assert [str(card.status) for card in study.cards] == ["toy-bpnn-energy@1"]
+    reasons = {one.analysis: one.why for one in study.left_out}
+    assert reasons["error of `enrgy`"] == "no model has this head: they have energy"

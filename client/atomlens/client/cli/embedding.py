@@ -54,7 +54,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the embedding of one model."""
-    if args.output is not None and args.output.suffix not in SUFFIXES:
+    if args.output is not None and args.output.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"`output` must end in {', '.join(SUFFIXES)}, got {args.output.name!r}", field="output"
         )
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         embedding = client.embedding(args.model)
     tests = Periodicity.of(embedding)
     if args.output is not None:
-        content = _content(args.output.suffix, embedding, tests)
+        content = _content(args.output.suffix.lower(), embedding, tests)
         with whole_file(args.output, "wb") as file:
             file.write(content)
     else:

@@ -14,7 +14,7 @@ from atomlens.client.explanation import Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.structure import Structure
 
-MOMENTS = ("AGGREGATION_DIPOLE", "AGGREGATION_SECOND_MOMENT")
+MOMENTS = {"dipole", "second_moment"}  # aggregations that a periodic structure has no property of
 # What the named models do that the asked ones do not, by the reason of the refusal.
 ABILITIES = {
     "UNKNOWN_ELEMENT": ("knows these elements", "know these elements"),
@@ -63,12 +63,11 @@ class Hint:
 
 def takes(card: Card, structure: Structure) -> bool:
     """Return whether a model knows the elements, charge and multiplicity, and takes what repeats."""
-    aggregations = [head.get("aggregation") for head in card.document["heads"]]
     return (
         set(structure.symbols) <= set(card.status.elements)
         and structure.charge in card.charges
         and structure.spin in (0, *card.spins)
-        and not (structure.pbc.any() and any(aggregation in MOMENTS for aggregation in aggregations))
+        and not (structure.pbc.any() and MOMENTS & set(card.aggregations))
     )
 
 

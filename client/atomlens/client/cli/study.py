@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     tables = [read_table(path) for path in args.data]
     with make_client(args) as client:
         study = run_study(client, tables, args.names, labels, args.limit, _progress)
-    document = args.document or args.output.with_suffix(".json")
+    _progress("")  # what is printed next begins on this line
+    document = _document(args)
     with whole_file(document) as stream:
         json.dump(study.to_dict(), stream, ensure_ascii=False, indent=1, allow_nan=False)
         stream.write("\n")
@@ -105,9 +106,17 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(f"`--output` must end in .html, got {args.output}")
     if args.limit < 1:
         raise InputError(f"`--limit` must be positive, got {args.limit}")
-    for path in (args.output, args.document or args.output):
+    if _document(args) == args.output:
+        raise InputError(f"`--json` must be another file than the page, got {args.output} for both")
+    for path in (args.output, _document(args)):
         if not path.resolve().parent.is_dir():
             raise InputError(f"there is no directory {path.resolve().parent} to write {path.name} to")
+
+
+def _document(args: argparse.Namespace) -> Path:
+    """Return the file of the numbers."""
+    path: Path | None = args.document
+    return Path(args.output).with_suffix(".json") if path is None else path
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from atomlens.client.embedding.periodicity import MIN_ATOMS
 from atomlens.client.embedding.table import title
 from atomlens.client.embedding.vectors import Embedding
 from atomlens.client.structure import Floats
+from atomlens.client.svg import COLORS
 
 INCHES = (15.0, 8.0)
 PLANE_BOX = (0.045, 0.16, 0.45, 0.76)  # left, bottom, width, height in parts of the figure
@@ -25,7 +26,7 @@ POINTS_PER_INCH = 72
 RADIUS = 3.6  # of marks, in points
 TEXT = 7.5  # in points
 FAINT = "#9a9a9a"
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#000000")  # Okabe and Ito's
+SHADES = (*COLORS[:5], COLORS[7])  # of the groups in a block
 LEAST_LIMIT = 0.5  # of the cosines' scale: random rows of 64 features reach 0.3
 
 
@@ -42,9 +43,9 @@ def _marks() -> dict[str, Mark]:
     marks = {
         str(group): Mark(color, shape)
         for shape, groups in shapes.items()
-        for group, color in zip(groups, COLORS, strict=False)
+        for group, color in zip(groups, SHADES, strict=False)
     }
-    return marks | {"lanthanides": Mark("#56B4E9", "P"), "actinides": Mark("#D55E00", "X")}
+    return marks | {"lanthanides": Mark(COLORS[5], "P"), "actinides": Mark(COLORS[3], "X")}
 
 
 MARKS = _marks()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from atomlens.client.elements import SYMBOLS
 from atomlens.client.errors import InternalError, MissingExtraError
 from atomlens.client.explanation import ModelReference
+from atomlens.client.frozen import Frozen
 from atomlens.client.structure import Floats
 from atomlens.v1 import model_service_pb2
 
@@ -23,7 +24,7 @@ SERIES = {6: "lanthanides", 7: "actinides"}  # the elements without a group, by 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embedding:
+class Embedding(Frozen):
     """The rows of a model's elements, their principal components and their cosines.
 
     rows − mean = scores @ components. Components without variance are left out, so that n elements have at
@@ -41,19 +42,6 @@ class Embedding:
     components: Floats  # (components, features)
     scores: Floats  # (elements, components)
     cosines: Floats  # (elements, elements)
-
-    def __post_init__(self) -> None:
-        """Show arrays that cannot be written to; whoever made them keeps theirs as they are."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray) and value.flags.writeable:
-                view = value.view()
-                view.setflags(write=False)
-                object.__setattr__(self, field.name, view)
-
-    def __reduce__(self) -> tuple[type[Embedding], tuple[Any, ...]]:
-        """Copy and pickle through the constructor: arrays come out of a pickle writable."""
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @classmethod
     def from_proto(cls, message: model_service_pb2.GetEmbeddingResponse) -> Embedding:

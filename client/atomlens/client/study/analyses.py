@@ -51,7 +51,15 @@ def property_errors(material: Material) -> Findings:
         for head, name in label_names(card, material.labels).items()
         if (str(card.status), head) not in told
     )
+    left_out += tuple(_unknown_heads(material))
     return Findings((error_section(compared),) if compared else (), left_out=left_out)
+
+
+def _unknown_heads(material: Material) -> Iterator[LeftOut]:
+    heads = sorted({head["name"] for card in material.cards for head in card.document.get("heads", [])})
+    for head in material.labels:
+        if head not in heads:
+            yield LeftOut(f"error of `{head}`", f"no model has this head: they have {', '.join(heads)}")
 
 
 def distributions(material: Material) -> Findings:

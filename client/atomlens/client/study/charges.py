@@ -19,7 +19,7 @@ from atomlens.client.study.section import Drawing, Grid, Section
 from atomlens.client.svg import svg
 
 REFERENCE_SUFFIX = "_e"  # of fields (atoms,) that hold reference charges in e
-DIPOLE = "dipole_eA"  # field (structures, 3) that holds reference dipoles in e·Å
+DIPOLE_FIELD = "dipole_eA"  # field (structures, 3) that holds reference dipoles in e·Å
 UNSEEN, ALL = "outside training", "all"
 
 
@@ -43,12 +43,9 @@ class ChargeFindings(NamedTuple):
 
 
 def references(sample: Sample) -> list[str]:
-    """Return the names of the fields that hold reference charges of a sample."""
-    return [
-        name
-        for name in sample.fields
-        if name.endswith(REFERENCE_SUFFIX) and sample.per_atom(name) is not None
-    ]
+    """Return the names of the fields that hold reference charges of a sample, of one atom at least."""
+    fields = {name: sample.per_atom(name) for name in sample.fields if name.endswith(REFERENCE_SUFFIX)}
+    return [name for name, values in fields.items() if values is not None and np.isfinite(values).any()]
 
 
 def compare_charges(answers: Sequence[Answers]) -> ChargeFindings:
@@ -78,6 +75,8 @@ def charge_section(answers: Sequence[Answers], found: ChargeFindings) -> Section
     sentences = (
         "Charges were learned from the length of the dipole alone; no reference charge was seen in training.",
         "Reference charges are themselves one choice among many: ranks say more than sizes.",
+        "Outside training is what the files' splits leave out of their training part, which tells of models "
+        "that were trained with these splits.",
     )
     numbers = {
         "agreements": [asdict(row) for row in found.agreements],
@@ -95,10 +94,12 @@ def correlations(found: ChargeFindings, model: str) -> dict[str, float]:
 
 
 def _parts(answers: Answers) -> Iterator[tuple[str, Bools]]:
-    """Yield which structures to compare on, in words and as a mask (structures,)."""
-    if answers.sample.trained is not None:
-        yield UNSEEN, ~answers.sample.trained
-    yield ALL, np.ones(len(answers.sample.counts), np.bool_)
+    """Yield which structures to compare on, in words and as a mask (structures,), each choice once."""
+    trained = answers.sample.trained
+    if trained is not None:
+        yield UNSEEN, ~trained
+    if trained is None or trained.any():
+        yield ALL, np.ones(len(answers.sample.counts), np.bool_)
 
 
 def _charges(answers: Answers, which: str, chosen: Bools) -> Iterator[Agreement]:
@@ -120,7 +121,7 @@ def _among_references(sample: Sample) -> Iterator[Agreement]:
 
 
 def _dipoles(answers: Answers, which: str, chosen: Bools) -> Iterator[DipoleError]:
-    reference = answers.sample.per_structure(DIPOLE)
+    reference = answers.sample.per_structure(DIPOLE_FIELD)
     if reference is None or answers.vectors is None or reference.shape != answers.vectors.shape:
         return
     known = chosen & answers.answered & np.isfinite(reference).all(axis=1)

@@ -63,7 +63,16 @@ def agreements(
 
 def agreement_grid(rows: Sequence[Agreement]) -> Grid:
     """Return a table of agreements."""
-    header = ("first", "second", "structures", "atoms", "number", "Spearman", "Pearson", "mean difference")
+    header = (
+        "first",
+        "second",
+        "structures",
+        "atoms",
+        "number",
+        "Spearman",
+        "Pearson",
+        "mean absolute difference",
+    )
     cells = (
         (
             row.first,

@@ -14,9 +14,7 @@ from atomlens.client.study.sample import Bools
 from atomlens.client.study.section import Drawing, Grid, Section
 from atomlens.client.svg import svg
 
-BOHR_ANGSTROM = 0.529177210903
-# What the literature gives errors in, and its name.
-OTHER_UNITS = {"e·Å": (4.80320471, "D"), "Å²": (BOHR_ANGSTROM**-2, "a0²")}
+OTHER_UNITS = {"e·Å": "D", "Å²": "a0²"}  # that the literature gives errors in
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,10 +72,12 @@ def comparable(answers: Answers, label: Label) -> Bools:
 
 def other_unit(value: float, unit: str) -> str:
     """Return the value in the unit of the literature, in brackets, or nothing."""
+    from atomlens.export.units import UNITS
+
     if unit not in OTHER_UNITS:
         return ""
-    factor, name = OTHER_UNITS[unit]
-    return f" ({value * factor:#.3g} {name})"
+    other = OTHER_UNITS[unit]
+    return f" ({value / UNITS[unit][other]:#.3g} {other})"
 
 
 def error_grid(errors: Sequence[PropertyErrors]) -> Grid:
@@ -86,7 +86,7 @@ def error_grid(errors: Sequence[PropertyErrors]) -> Grid:
         (
             one.model,
             one.label,
-            f"{one.mae:#.3g} {one.unit}" + other_unit(one.mae, one.unit),
+            str(one),
             f"{one.rmse:#.3g} {one.unit}",
             f"{one.structures} ({one.part} of {one.source})",
         )

@@ -12,10 +12,8 @@ from matplotlib.figure import Figure
 
 from atomlens.client.structure import Floats
 from atomlens.client.study.statistics import Summary
-from atomlens.client.svg import STYLE
+from atomlens.client.svg import COLORS, STYLE
 
-# Okabe and Ito's colours, which most colour-blind readers can tell apart.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 PANEL_INCHES = (3.4, 2.8)
 
 
@@ -32,11 +30,13 @@ def panels(count: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
 
 
 def scatter(axes: Axes, x: Floats, y: Floats, labels: tuple[str, str], title: str) -> None:
-    """Draw a cloud of points, as density where they would hide each other."""
+    """Draw a cloud of points, if any, as density where they would hide each other."""
+    axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
+    if not x.size:
+        return
     extent = (*_range(x), *_range(y))
     density = axes.hexbin(x, y, gridsize=60, bins="log", mincnt=1, cmap="viridis", extent=extent)
     density.set_rasterized(True)
-    axes.set(xlabel=labels[0], ylabel=labels[1], title=title)
 
 
 def agreement(axes: Axes, x: Floats, y: Floats, labels: tuple[str, str], title: str) -> None:
@@ -46,14 +46,16 @@ def agreement(axes: Axes, x: Floats, y: Floats, labels: tuple[str, str], title: 
 
 
 def histograms(axes: Axes, values: Mapping[Any, Floats], label: str, title: str) -> None:
-    """Draw the distribution of each class as an outline of equal area."""
+    """Draw the distribution of each class, if any, as an outline of equal area."""
+    axes.set(xlabel=label, yticks=[], title=title)
+    if not values:
+        return
     low, high = _range(np.concatenate(list(values.values())))
     edges = np.linspace(low, high, 80).tolist()
     for index, (name, numbers) in enumerate(values.items()):
         color, shown = COLORS[index % len(COLORS)], np.clip(numbers, low, high)
         axes.hist(shown, edges, density=True, histtype="stepfilled", color=color, alpha=0.25)
         axes.hist(shown, edges, density=True, histtype="step", color=color, label=f"{name} ({len(numbers)})")
-    axes.set(xlabel=label, yticks=[], title=title)
     axes.legend(fontsize=6)
 
 

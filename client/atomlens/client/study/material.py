@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from atomlens.client.card import Card
 from atomlens.client.client import Client
@@ -17,8 +17,6 @@ from atomlens.client.study.labels import Label, find_labels
 from atomlens.client.study.perception import Perceived, perceive
 from atomlens.client.study.sample import Sample
 from atomlens.client.study.section import LeftOut
-
-DIPOLE = "AGGREGATION_DIPOLE"
 
 
 class Chemistry(NamedTuple):
@@ -55,7 +53,7 @@ class Material:
             AtomLensError: a model is unknown or cannot be asked, or none was named and none fits the files.
             DataError (ValueError): a label has no unit that can be understood.
         """
-        cards = [client.model(name) for name in models] or _fitting(client, samples, labels)
+        cards = _cards(client, models) or _fitting(client, samples, labels)
         answers: list[Answers] = []
         left_out: list[LeftOut] = []
         for card in cards:
@@ -88,8 +86,7 @@ class Material:
 
 def fits(card: Card, sample: Sample, labels: Mapping[str, str]) -> bool:
     """Return whether a model can be compared with what the file of a sample says."""
-    heads: list[dict[str, Any]] = card.document.get("heads", [])
-    charged = any(head["aggregation"] == DIPOLE for head in heads)
+    charged = "dipole" in card.aggregations
     return any(True for _ in find_labels(card, sample, labels)) or (charged and bool(references(sample)))
 
 
@@ -112,6 +109,12 @@ def _perceive(sample: Sample, progress: Progress) -> Chemistry:
 def _unperceived(sample: Sample, chemistry: Chemistry) -> Iterator[LeftOut]:
     for reason, count in chemistry.environments.failures:
         yield LeftOut(f"environments in {count} of {len(sample.counts)} molecules of {sample.source}", reason)
+
+
+def _cards(client: Client, models: Sequence[str]) -> list[Card]:
+    """Return the cards of models, each once however often and by whatever name it is asked for."""
+    cards = map(client.model, models)
+    return list({str(card.status): card for card in cards}.values())
 
 
 def _fitting(client: Client, samples: Sequence[Sample], labels: Mapping[str, str]) -> list[Card]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from atomlens.client.errors import InputError
 from atomlens.client.structure import Structure
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ class Sample:
     part: str  # of the file that was taken, in words
     structures: tuple[Structure, ...]
     fields: Mapping[str, Array]
-    trained: (
-        Bools | None
-    )  # (structures,) which are in the training part of the split; None where none is known
+    trained: Bools | None  # (structures,) which are in the training part of a split; None: no file has one
     numbers: Integers = field(init=False)  # (atoms,)
     counts: Integers = field(init=False)  # (structures,)
 
@@ -52,14 +51,18 @@ class Sample:
         return not any(structure.pbc.any() for structure in self.structures)
 
     def per_atom(self, name: str) -> Array | None:
-        """Return a field (atoms,), None where the file has no such field."""
-        values = self.fields.get(name)
+        """Return numbers (atoms,), None where the file has no such field."""
+        values = self._numbers(name)
         return values if values is not None and values.shape == self.numbers.shape else None
 
     def per_structure(self, name: str) -> Array | None:
-        """Return a field (structures, ...), None where the file has no such field."""
-        values = self.fields.get(name)
+        """Return numbers (structures, ...), None where the file has no such field."""
+        values = self._numbers(name)
         return values if values is not None and len(values) == len(self.counts) else None
+
+    def _numbers(self, name: str) -> Array | None:
+        values = self.fields.get(name)
+        return values if values is not None and values.dtype.kind in "iuf" else None
 
 
 def take_samples(tables: Sequence[Table], limit: int) -> list[Sample]:
@@ -67,6 +70,9 @@ def take_samples(tables: Sequence[Table], limit: int) -> list[Sample]:
 
     A file without a split of its own is told which structures were trained on by another that has one and
     shares a field of identities, such as qm9_index.
+
+    Raises:
+        InputError: a file has a split without a test part.
     """
     return [_sample(table, tables, limit) for table in tables]
 
@@ -76,6 +82,8 @@ def _sample(table: Table, others: Sequence[Table], limit: int) -> Sample:
     parts = _split_elsewhere(table, others) if split is None else split
     rows = np.arange(len(table.structures)) if split is None else np.flatnonzero(split == TEST)
     words = "all structures" if split is None else "the test part"
+    if not len(rows):
+        raise InputError(f"`split` must have a test part to study, that of {table.source} has none")
     if len(rows) > limit:
         # Spread over the file: neighbours in a data set are often alike.
         rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
@@ -86,22 +94,37 @@ def _sample(table: Table, others: Sequence[Table], limit: int) -> Sample:
 
 def _split_elsewhere(table: Table, others: Sequence[Table]) -> Array | None:
     """Return the split that other files tell, training where none does: what is not known is not unseen."""
+    mine = _identities(table)
     for other in others:
-        for name in table.fields.keys() & other.fields.keys():
-            if other.split is not None and name.endswith(IDENTITIES):
-                parts = dict(zip(other.fields[name].tolist(), other.split.tolist(), strict=True))
-                return np.array([parts.get(one, TRAINING) for one in table.fields[name].tolist()])
+        shared = {name: values for name, values in _identities(other).items() if name in mine}
+        if other.split is not None and shared:
+            name, theirs = next(iter(shared.items()))
+            parts = dict(zip(theirs, other.split.tolist(), strict=True))
+            return np.array([parts.get(one, TRAINING) for one in mine[name]])
     return None
+
+
+def _identities(table: Table) -> dict[str, list[Any]]:
+    """Return the fields (structures,) that tell structures apart."""
+    return {
+        name: values.tolist()
+        for name, values in table.fields.items()
+        if name.endswith(IDENTITIES) and values.shape == (len(table.structures),)
+    }
 
 
 def _structures(table: Table, rows: Integers) -> tuple[Structure, ...]:
     flat, taken = table.structures, []
     for row in rows.tolist():
         atoms = slice(flat.offsets[row], flat.offsets[row + 1])
-        periodic = bool(flat.pbc[row].any())
-        cell = flat.cells[row] if periodic else None
         one = Structure(
-            flat.numbers[atoms], flat.positions[atoms], cell, flat.pbc[row], id=f"{table.source}@{row}"
+            flat.numbers[atoms],
+            flat.positions[atoms],
+            flat.cells[row] if flat.pbc[row].any() else None,
+            flat.pbc[row],
+            float(flat.charges[row]),
+            int(flat.spins[row]),
+            f"{table.source}@{row}",
         )
         taken.append(one)
     return tuple(taken)
@@ -113,5 +136,5 @@ def _fields(table: Table, rows: Integers) -> dict[str, Array]:
     return {
         name: values[rows] if len(values) == total else values[atoms]
         for name, values in table.fields.items()
-        if len(values) in (total, atoms_total)
+        if values.shape[:1] in ((total,), (atoms_total,))
     }

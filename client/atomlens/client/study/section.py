@@ -49,7 +49,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """An analysis that could not be made."""
+    """An analysis that could not be made, or structures that it had to do without."""
 
     analysis: str
     why: str
