@@ -51,7 +51,7 @@ BPNN := --family bpnn --learning-rate 2e-3
 train = $(BIN)/atomlens train $(DATA)/$(2) --resume --run $(RUNS)/$(1) $(3) && \
 	mkdir -p $(CHECKPOINTS) && cp $(RUNS)/$(1)/best.pt $(CHECKPOINTS)/$(1).pt
 
-train: $(VENV)/.test  ## train the bundled models again (DATA: a directory with the files), about four hours on one core
+train: $(VENV)/.test  ## train the bundled models again (DATA: a directory with the files), about four and a half hours on one core
 	$(call train,schnet-qm9-energy,qm9.npz,$(SCHNET) $(ENERGY) --epochs 30)
 	$(call train,schnet-qm9-dipole,qm9.npz,$(SCHNET) $(DIPOLE) --epochs 24)
 	$(call train,schnet-qm9-extent,qm9.npz,$(SCHNET) $(EXTENT) --epochs 24)

@@ -50,10 +50,17 @@ def test_a_study_writes_a_page_and_its_numbers(
         (["-o", "study.html", "--json", "study.html"], "`--json` must be another file than the page"),
         (["--limit", "0"], "`--limit` must be positive, got 0"),
         (["--label", "energy"], "`--label` must read HEAD=FIELD, got 'energy'"),
-        (["--label", "energy=u0_D"], "no model was trained on a label that is in the files"),
+        (
+            ["--label", "energy=nope", "-m", "toy-bpnn-energy"],
+            "`label` must name a field of a file, got 'nope'",
+        ),
+        (
+            ["--label", "foo=u0_eV", "-m", "toy-bpnn-energy"],
+            "`label` must name a head of a model, energy, got",
+        ),
         (["-m", "nothing"], "nothing"),
     ],
-    ids=["suffix", "directory", "one file", "limit", "label", "field", "model"],
+    ids=["suffix", "directory", "one file", "limit", "label", "field", "head", "model"],
 )
 def test_what_cannot_be_done_is_said_on_one_line(
     words: list[str],

@@ -11,7 +11,7 @@ import pytest
 
 from atomlens.client import Client
 from atomlens.client.cli import main
-from atomlens.client.study.errors import PropertyErrors, error_grid
+from atomlens.client.study.errors import PropertyErrors, error_table
 from atomlens.client.study.section import WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def test_accuracies_are_those_of_the_study() -> None:
     shown = re.search(r"\$ atomlens study .*?\n(.*?)\n\.\.\.", README.read_text(), re.DOTALL)
     assert shown
     errors = [PropertyErrors(**row) for row in STUDY["errors"]]
-    assert shown[1].splitlines() == error_grid(errors).lines()
+    assert shown[1].splitlines() == error_table(errors).lines()
 
 
 def test_the_study_is_of_the_bundled_models() -> None:

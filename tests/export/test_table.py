@@ -97,12 +97,15 @@ def test_single_atoms_are_structures_too(tmp_path: Path) -> None:
 
 
 def test_files_are_named_in_errors(tmp_path: Path) -> None:
-    """Whether they are missing, foreign or no structures."""
-    for content in (None, b"\x00\x01 neither\n" * 9):
-        path = tmp_path / "data.npz"
-        if content:
-            path.write_bytes(content)
-        with pytest.raises(DataError, match=r"data\.npz cannot be read"):
+    """Whether they are missing, directories or foreign; nobody is told to trust them."""
+    foreign = tmp_path / "foreign.npz"
+    foreign.write_bytes(b"\x00\x01 neither\n" * 9)
+    for path, message in (
+        (tmp_path / "missing.npz", r"missing\.npz: there is no such file"),
+        (tmp_path, "this is a directory"),
+        (foreign, r"foreign\.npz: it is no \.npz file, or damaged"),
+    ):
+        with pytest.raises(DataError, match=message):
             read_table(path)
 
 

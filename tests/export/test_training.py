@@ -16,7 +16,7 @@ from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.dataset import DataError, Dataset
 from atomlens.export.heads import Kind
 from atomlens.export.model import ModelSettings
-from atomlens.export.training import Trainer, TrainingSettings, fit_offsets, without_offsets
+from atomlens.export.training import Trainer, TrainingSettings, check_offsets, fit_offsets, without_offsets
 
 Tiny = Callable[[str, Kind], ModelSettings]
 SOURCES = ("energy_data", "dipole_data", "extent_data", "formation_data")
@@ -243,3 +243,14 @@ def test_labels_that_elements_explain_leave_nothing_to_learn(
     best = make(tiny, exact, tmp_path, replace(QUICK, epochs=2), family).fit(silent)
     assert best.validation_mae < 1e-6
     assert all(torch.isfinite(tensor).all() for tensor in best.weights.values())
+
+
+def test_references_must_fit_the_labels(energy_data: Dataset) -> None:
+    """Labels in Hartree under references in eV are refused; references of zero are none."""
+    fitted = fit_offsets(energy_data)
+    assert check_offsets(energy_data, fitted) == fitted
+    nothing = dict.fromkeys(fitted, 0.0)
+    assert check_offsets(energy_data, nothing) == nothing
+    in_hartree = replace(energy_data, labels=energy_data.labels / 27.2)
+    with pytest.raises(DataError, match="must be near the sum of the elements' references"):
+        check_offsets(in_hartree, fitted)

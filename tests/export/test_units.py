@@ -13,7 +13,7 @@ from ase.io import write
 from atomlens.export.dataset import DataError
 from atomlens.export.readers import read_dataset
 from atomlens.export.table import read_table
-from atomlens.export.units import bare_name, canonical, stated_units, unit_factor
+from atomlens.export.units import bare_name, canonical, require_angstrom, stated_units, unit_factor
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_units_of_other_things_are_let_be(tmp_path: Path) -> None:
 
 def test_positions_must_be_in_angstrom(tmp_path: Path) -> None:
     """A file that says otherwise is refused rather than converted."""
-    assert stated_units(read_table(frames(tmp_path, "u", *[{"length_unit": "Å"}] * 3)), "u", ("eV",)) == {}
+    require_angstrom(read_table(frames(tmp_path, "u", *[{"length_unit": "Å"}] * 3)))
     table = read_table(frames(tmp_path, "u", *[{"length_unit": "Bohr"}] * 3))
     with pytest.raises(DataError, match="`positions` must be in Å, `length_unit` says Bohr"):
-        stated_units(table, "u", ("eV",))
+        require_angstrom(table)
 
 
 def test_flat_files_may_state_units_too(tmp_path: Path) -> None:

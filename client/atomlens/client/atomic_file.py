@@ -15,6 +15,8 @@ READABLE = 0o666  # less the umask, as of any new file
 @contextmanager
 def whole_file(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file beside ``path`` that takes its place if the block ends well, and goes if not."""
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(f"there is no directory {path.resolve().parent} to write {path.name} to")
     encoding = None if "b" in mode else "utf-8"
     handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:

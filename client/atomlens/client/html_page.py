@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from html import escape
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 76rem; margin: 2rem auto; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 76rem; margin: 2rem auto;
+  padding: 0 1.5rem; }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid #ddd; padding: .25rem .7rem; text-align: left; vertical-align: top; }
 th { border-bottom: 2px solid #888; }
@@ -27,13 +28,13 @@ def page(title: str, parts: Iterable[str]) -> str:
     return f'<!doctype html><html lang="en">{head}{body}</html>\n'
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table of cells that are HTML already; one that is long scrolls by itself."""
+def table(header: Iterable[str], rows: Iterable[Iterable[str]], scrolls: bool = True) -> str:
+    """Return a table of cells that are HTML already; one that is long scrolls by itself if it may."""
     lines = ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
     head = "".join(f"<th>{escape(name)}</th>" for name in header)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     whole = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div class='scroll'>{whole}</div>" if len(lines) > SCROLLS else whole
+    return f"<div class='scroll'>{whole}</div>" if scrolls and len(lines) > SCROLLS else whole
 
 
 def paragraph(text: str, note: bool = False) -> str:

@@ -36,7 +36,8 @@ HEAD_LIMITS: dict[str, str] = {
     "charge": "Molecules only: the dipole of a periodic structure depends on the choice of its cell. "
     "Charges are those that give dipoles; charges by other definitions differ.",
     "extent": "Molecules only: the extent of a periodic structure depends on the choice of its cell. "
-    "Numbers of electrons are those that give extents, neither whole nor adding up to all electrons.",
+    "Numbers of electrons are those that give extents, neither whole nor adding up to all electrons. "
+    "Nothing stands for the width of an atom itself: extents of molecules of a few atoms come out too small.",
     "intensive": "The property is the mean of the contributions: each is on the scale of the property, "
     "and an atom's share of it is its contribution divided by the number of atoms.",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from atomlens.server.elements import SYMBOLS
 from atomlens.server.limits import Limits
 from atomlens.server.structures import Floats, Structures
 from atomlens.server.validation import FLATTEST_CELL
@@ -102,7 +103,8 @@ class Dataset:
             yield f"`split` must leave two structures to train on, got {self.sizes}"
         unseen = sorted(set(self.structures.numbers.tolist()) - set(self.elements))
         if unseen:
-            yield f"`numbers` has elements that the training part lacks: {unseen}"
+            symbols = ", ".join(SYMBOLS[number] for number in unseen)
+            yield f"`numbers` has elements that the training part lacks, change `split`: {symbols}"
 
     def _broken_labels(self) -> Iterator[str]:
         if self.unit in MOMENTS and (self.labels < 0).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ def read_flat(path: Path, wanted: Collection[str] | None) -> tuple[Structures, d
     Raises:
         DataError: what makes a structure is missing or has a wrong shape, or a field is there twice.
     """
+    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle and advise to trust it
+        raise DataError("it is no .npz file, or damaged")
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
         twice = sorted(name for name in archive.files if archive.files.count(name) > 1)
         if twice:

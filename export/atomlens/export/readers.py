@@ -9,13 +9,11 @@ import numpy as np
 
 from atomlens.export.dataset import DataError, Dataset, random_split
 from atomlens.export.scrutiny import scrutinise
-from atomlens.export.table import Table, read_table
-from atomlens.export.units import LENGTHS, stated_units, unit_factor, unit_fields
+from atomlens.export.table import CHARGES, SPINS, Table, read_table
+from atomlens.export.units import LENGTHS, require_angstrom, stated_units, unit_factor, unit_fields
 from atomlens.server.structures import Floats
 
-# What a file may call total charge and multiplicity, with the values that models are trained for.
-CHARGES = ("charge", "charges", "total_charge")
-SPINS = ("spin", "spins", "multiplicity")
+# The values of total charge and multiplicity that models are trained for.
 NEUTRAL = {**dict.fromkeys(CHARGES, (0,)), **dict.fromkeys(SPINS, (0, 1))}
 
 
@@ -33,8 +31,9 @@ def read_dataset(path: Path, label: str, units: Sequence[str], label_unit: str |
     Raises:
         DataError: the file cannot be read, or a field is missing or breaks a rule, which the message names.
     """
-    table = read_table(path, {label, *unit_fields(label, units), *LENGTHS, *NEUTRAL})
+    table = read_table(path, {label, *unit_fields(label, units), *LENGTHS})
     labels = _labels(table, label)
+    require_angstrom(table)
     unit, factor = unit_factor(label, units, label_unit, stated_units(table, label, units))
     _refuse_ions(table)
     split = table.split

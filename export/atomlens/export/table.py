@@ -14,7 +14,10 @@ from atomlens.export.dataset import SPLITS, DataError
 from atomlens.server.structures import Structures
 
 Array = npt.NDArray[Any]
-ALWAYS = {"split", "charge", "spin"}  # read whatever names are asked for
+# What a file may call total charge and multiplicity of its structures.
+CHARGES = ("charge", "total_charge", "charges")
+SPINS = ("spin", "multiplicity", "spins")
+ALWAYS = {"split", *CHARGES, *SPINS}  # read whatever names are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ def read_table(path: Path, names: Collection[str] | None = None) -> Table:
     Raises:
         DataError: the file cannot be read, or what makes a structure is missing or has a wrong shape.
     """
+    if not path.is_file():
+        raise DataError(f"{path}: {'this is a directory' if path.is_dir() else 'there is no such file'}")
     wanted = None if names is None else ALWAYS | set(names)
     try:
         structures, fields, flaws = _read(path, wanted)
@@ -106,7 +111,7 @@ def _read(
 
 def _with_charges(structures: Structures, fields: Mapping[str, Array]) -> Structures:
     """Return the structures with the total charges and multiplicities that the fields hold."""
-    charges, spins = (_numbers(fields.get(name), len(structures)) for name in ("charge", "spin"))
+    charges, spins = (_first(fields, names, len(structures)) for names in (CHARGES, SPINS))
     return replace(
         structures,
         charges=structures.charges if charges is None else charges,
@@ -114,8 +119,10 @@ def _with_charges(structures: Structures, fields: Mapping[str, Array]) -> Struct
     )
 
 
-def _numbers(field: Array | None, rows: int) -> npt.NDArray[np.float64] | None:
-    """Return a field of finite numbers, None if it is no such field."""
-    if field is None or field.shape != (rows,) or field.dtype.kind not in "iuf":
-        return None
-    return field.astype(np.float64) if np.isfinite(field).all() else None
+def _first(fields: Mapping[str, Array], names: Collection[str], rows: int) -> npt.NDArray[np.float64] | None:
+    """Return the first field of one finite number for each structure, None if there is no such field."""
+    for name in names:
+        field = fields.get(name, np.zeros(0))
+        if field.shape == (rows,) and field.dtype.kind in "iuf" and np.isfinite(field).all():
+            return field.astype(np.float64)
+    return None

@@ -225,6 +225,22 @@ def without_offsets(data: Dataset, offsets: dict[int, float]) -> np.ndarray[Any,
     return data.labels - data.structures.sums(table[data.structures.numbers])
 
 
+def check_offsets(data: Dataset, offsets: dict[int, float]) -> dict[int, float]:
+    """Return the offsets, which must make up most of each label or nothing.
+
+    Raises:
+        DataError: they add up to something else than the labels, as in another unit.
+    """
+    sums = data.labels - without_offsets(data, offsets)
+    if sums.any():
+        label, sum_ = (float(np.median(values)) for values in (data.labels, sums))
+        if not 0.5 < label / sum_ < 2.0:
+            both = f"{label:.6g} and {sum_:.6g} {data.unit} in the median"
+            rule = "must be near the sum of the elements' references"
+            raise DataError(f"{data.source}: `{data.label}` {rule}, got {both}: is one in another unit?")
+    return offsets
+
+
 def fit_offsets(data: Dataset) -> dict[int, float]:
     """Return the least-squares reference of each element over the training part.
 

@@ -116,14 +116,18 @@ def stated_units(table: Table, label: str, units: Sequence[str]) -> dict[str, st
     """Return the units that the file's own fields state for the label, by the names of the fields.
 
     Raises:
-        DataError: one of them differs from structure to structure, or positions are not in Å.
+        DataError: one of them differs from structure to structure.
     """
-    for name, unit in _stated(table, LENGTHS):
-        if unit.lower() not in ANGSTROM:
-            raise DataError(f"{table.source}: `positions` must be in Å, `{name}` says {unit}")
     known = {name for unit in units for name in UNITS[unit]}
     said = {name: canonical(unit) for name, unit in _stated(table, unit_fields(label, units))}
     return {name: unit for name, unit in said.items() if unit in known or name not in GENERAL}
+
+
+def require_angstrom(table: Table) -> None:
+    """Raise `DataError` if one of the file's own fields says that positions are in another unit than Å."""
+    for name, unit in _stated(table, LENGTHS):
+        if unit.lower() not in ANGSTROM:
+            raise DataError(f"{table.source}: `positions` must be in Å, `{name}` says {unit}")
 
 
 def _stated(table: Table, names: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,9 @@ def test_what_cannot_be_explained_is_counted(local: Client, tmp_path: Path) -> N
     (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
     asked = ask(local, local.model("toy-bpnn-energy"), sample, print)
     (answers,) = asked.answers
-    assert asked.failures == {"UNKNOWN_ELEMENT": 1}
+    ((message, count),) = asked.failures.items()
+    assert "Si" in message
+    assert count == 1
     assert answers.answered.tolist() == [False] + [True] * (len(sample.counts) - 1)
     assert np.isnan(answers.contributions[sample.owners == 0]).all()
     assert np.isfinite(answers.contributions[sample.owners > 0]).all()

@@ -10,7 +10,7 @@ import pytest
 
 from atomlens.client import Client
 from atomlens.client.study.answers import Answers, ask
-from atomlens.client.study.charges import charge_section, compare_charges, correlations, references
+from atomlens.client.study.charges import charge_section, compare_charges, ranks, references
 from atomlens.client.study.sample import take_samples
 
 from .conftest import SMILES, arrays, table
@@ -37,12 +37,16 @@ def test_charges_that_are_the_reference_agree_with_it(answers: Answers) -> None:
     """Outside training and everywhere; the reference that is the opposite ranks in reverse."""
     perfect = replace(answers, contributions=answers.sample.fields["mulliken_e"].astype(np.float64))
     found = compare_charges([perfect])
-    said = correlations(found, perfect.model)
-    assert said == {
-        "mulliken charges (outside training, asked.npz)": pytest.approx(1.0),
-        "loewdin charges (outside training, asked.npz)": pytest.approx(-1.0),
-    }
-    everywhere = [row for row in found.agreements if row.which == "all" and row.first == perfect.model]
+    (_, mulliken), (source, loewdin) = ranks(found, perfect.model)
+    assert source == "asked.npz"
+    assert mulliken.numbers["Spearman"] == pytest.approx(1.0)
+    assert loewdin.numbers["Spearman"] == pytest.approx(-1.0)
+    assert loewdin.expectation == (
+        "q: learned charges rank with loewdin charges (outside training, asked.npz)"
+    )
+    everywhere = [
+        row for row in found.agreements if row.which == "all structures" and row.first == perfect.model
+    ]
     assert everywhere[0].atoms == len(answers.sample.numbers)
     unseen = [row for row in found.agreements if row.which == "outside training"]
     assert unseen[0].atoms == answers.sample.counts[len(SMILES) // 2 :].sum()
@@ -61,7 +65,7 @@ def test_the_error_of_dipoles_is_a_length(answers: Answers) -> None:
     fields = {**answers.sample.fields, "dipole_eA": answers.vectors + np.array([3.0, 4.0, 0.0])}
     sample = replace(answers.sample, fields=fields)
     found = compare_charges([replace(answers, sample=sample)])
-    assert [row.which for row in found.dipoles] == ["outside training", "all"]
+    assert [row.which for row in found.dipoles] == ["outside training", "all structures"]
     assert found.dipoles[1].error == pytest.approx(5.0)
     assert found.dipoles[1].structures == len(SMILES)
 
@@ -69,7 +73,7 @@ def test_the_error_of_dipoles_is_a_length(answers: Answers) -> None:
 def test_the_section_has_a_table_of_charges_and_one_of_dipoles(answers: Answers) -> None:
     """And a chart for each model."""
     section = charge_section([answers], compare_charges([answers]))
-    assert [grid.header[0] for grid in section.grids] == ["first", "model"]
+    assert [grid.header[0] for grid in section.tables] == ["first", "model"]
     assert len(section.drawings) == 1
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from atomlens.client import Client
 from atomlens.client.study.answers import ask
-from atomlens.client.study.comparison import agreement_grid, agreements, comparison_section
+from atomlens.client.study.comparison import agreement_table, agreements, comparison_section
 from atomlens.client.study.sample import take_samples
 
 from .conftest import arrays, table
@@ -28,7 +28,7 @@ def test_agreement_is_told_over_all_atoms_and_each_element() -> None:
     assert rows[0].pearson == pytest.approx(stats.pearsonr(first[known], second[known]).statistic)
     assert rows[2].spearman == pytest.approx(-1.0)
     assert rows[1].difference == pytest.approx(0.5)
-    assert agreement_grid(rows).rows[2][:4] == ("a", "b", "all of file", "C")
+    assert agreement_table(rows).rows[2][:4] == ("a", "b", "all of file", "C")
 
 
 def test_models_of_one_head_and_sample_are_compared(local: Client, tmp_path: Path) -> None:

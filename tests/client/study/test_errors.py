@@ -9,7 +9,7 @@ import pytest
 
 from atomlens.client import Client
 from atomlens.client.study.answers import ask
-from atomlens.client.study.errors import error_grid, error_section, measure_errors, other_unit
+from atomlens.client.study.errors import error_section, error_table, measure_errors, other_unit
 from atomlens.client.study.labels import Label
 from atomlens.client.study.sample import take_samples
 
@@ -34,7 +34,7 @@ def test_errors_are_those_of_the_structures_with_label_and_answer(local: Client,
     assert errors.median == pytest.approx(0.75)
     assert errors.largest == pytest.approx(2.0)
     assert errors.on_card == next(one.mae for one in answers.card.errors if one.split == "test")
-    assert error_grid([errors]).rows[0][:3] == ("toy-schnet-energy@1", "u0_eV", "1.00 eV")
+    assert error_table([errors]).rows[0][:3] == ("toy-schnet-energy@1", "u0_eV", "1.00 eV")
     section = error_section([(answers, label)])
     assert section.numbers[0]["mae"] == errors.mae
     assert section.drawings[0].svg.startswith("<svg")

@@ -24,6 +24,7 @@ from atomlens.client.study.expectations import (
     Labelled,
     charge_expectations,
     energy_expectations,
+    rank_expectation,
 )
 
 NUMBERS = {"H": 1, "C": 6, "N": 7, "O": 8}
@@ -159,34 +160,43 @@ CHARGES = {
 
 def test_charges_hold() -> None:
     """Charges as they should be hold in every row."""
-    rows = charge_expectations(labelled(CHARGES), -0.66, {"MP2 Mulliken charges": 0.8})
-    assert [one.holds for one in rows] == [True] * 5
+    rows = charge_expectations(labelled(CHARGES), -0.66)
+    assert [one.holds for one in rows] == [True] * 4
     assert row(rows, "oxygen is negative").numbers["share"] == 1.0
-    assert row(rows, "MP2").numbers == {"Spearman": 0.8}
     json.dumps([asdict(one) for one in rows], allow_nan=False)
 
 
 def test_charges_fail() -> None:
     """Charges of the wrong sign, order or size fail, each in its row."""
     wrong = {name: -values for name, values in CHARGES.items()}
-    rows = charge_expectations(labelled(wrong), -0.5, {"MP2 Mulliken charges": 0.7})
-    assert [one.holds for one in rows] == [False] * 5
+    assert [one.holds for one in charge_expectations(labelled(wrong), -0.5)] == [False] * 4
 
 
 def test_share_of_a_sign() -> None:
     """A mean of the right sign is not enough: nine of ten atoms must have it."""
     mixed = np.concatenate([around(-0.5), around(0.3, MANY // 4)])
-    oxygen = row(charge_expectations(labelled(CHARGES | {"O ether": mixed}), None, {}), "oxygen is negative")
+    oxygen = row(charge_expectations(labelled(CHARGES | {"O ether": mixed}), None), "oxygen is negative")
     assert oxygen.holds is False
     assert oxygen.measured == "mean -0.340 e; 80.0% of 50 atoms"
 
 
 def test_charges_that_were_not_measured() -> None:
-    """Without atoms, water or a correlation there is no verdict, and no number that is none."""
-    rows = charge_expectations(labelled({"N amine": around(-0.2)}), nan, {"MP2": nan})
-    assert [one.holds for one in rows] == [None] * 5
+    """Without atoms or water there is no verdict, and no number that is none."""
+    rows = charge_expectations(labelled({"N amine": around(-0.2)}), nan)
+    assert [one.holds for one in rows] == [None] * 4
     json.dumps([asdict(one) for one in rows], allow_nan=False)
-    assert row(charge_expectations(labelled(CHARGES), None, {}), "water").holds is None
+    assert row(charge_expectations(labelled(CHARGES), None), "water").holds is None
+
+
+def test_ranks() -> None:
+    """All atoms decide; what elements say by themselves is told beside it, where they say anything."""
+    good = rank_expectation("MP2 Mulliken charges", 0.8, {"H": 0.4, "O": nan})
+    assert good.holds is True
+    assert good.measured == "Spearman 0.800; within elements H 0.40"
+    assert good.numbers == {"Spearman": 0.8, "Spearman H": 0.4}
+    assert rank_expectation("MP2 Mulliken charges", 0.7, {}).holds is False
+    nothing = rank_expectation("MP2 Mulliken charges", nan, {"H": nan})
+    assert (nothing.holds, nothing.numbers) == (None, {})
 
 
 def test_labels_exist() -> None:

@@ -48,3 +48,20 @@ def test_a_label_of_another_quantity_is_refused(local: Client, sample: Sample) -
     """Energies are not compared with what is no energy."""
     with pytest.raises(ValueError, match="`u0_eV` is in eV, which is no unit"):
         list(find_labels(local.model("toy-schnet-dipole"), sample, {"charge": "u0_eV"}))
+
+
+def test_a_chosen_field_may_say_its_unit(local: Client, tmp_path: Path) -> None:
+    """As may the file, and both must agree."""
+    fields = arrays() | {"energy": arrays()["u0_eV"]}
+    del fields["u0_eV"]
+    bare = take_samples([table(tmp_path / "a.npz", fields)], 100)[0]
+    card = local.model("toy-schnet-energy")
+    (label,) = find_labels(card, bare, {"energy": "energy:Ha"})
+    np.testing.assert_allclose(label.values, bare.fields["energy"] * 27.211386245988)
+    stated = take_samples([table(tmp_path / "b.npz", fields | {"energy_unit": np.array("Ha")})], 100)[0]
+    (by_file,) = find_labels(card, stated, {})
+    np.testing.assert_array_equal(by_file.values, label.values)
+    with pytest.raises(ValueError, match="must have one unit"):
+        list(find_labels(card, stated, {"energy": "energy:eV"}))
+    with pytest.raises(ValueError, match="`energy` has no unit in its name"):
+        list(find_labels(card, bare, {}))

@@ -119,3 +119,17 @@ def test_what_is_no_row_of_numbers_is_passed_over(tmp_path: Path) -> None:
     (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
     assert "units" not in sample.fields
     assert sample.per_atom("name_e") is None
+
+
+def test_positions_in_another_unit_are_refused(tmp_path: Path) -> None:
+    """When the file says so itself."""
+    in_bohr = table(tmp_path / "a.npz", arrays() | {"length_unit": np.array("Bohr")})
+    with pytest.raises(ValueError, match="`positions` must be in Å, `length_unit` says Bohr"):
+        take_samples([in_bohr], 100)
+
+
+def test_charge_and_spin_go_by_several_names(tmp_path: Path) -> None:
+    """What the file calls total charge and multiplicity is what the structures have."""
+    fields = arrays() | {"total_charge": np.full(12, 1.0), "multiplicity": np.full(12, 2)}
+    (sample,) = take_samples([table(tmp_path / "a.npz", fields)], 100)
+    assert {(one.charge, one.spin) for one in sample.structures} == {(1.0, 2)}

@@ -56,15 +56,19 @@ def test_models_are_asked_where_they_can_be_compared(study: Study) -> None:
     """Energies are not asked for molecules whose energies are not known."""
     (rows,) = [section.numbers for section in study.sections if section.key == "comparisons"]
     assert {row["source"] for row in rows} == {"labelled.npz"}
-    assert {verdict.source for verdict in study.verdicts} == {"labelled.npz", "the model itself"}
+    assert {verdict.source for verdict in study.verdicts} == {
+        "labelled.npz",
+        "charged.npz",
+        "benzene",
+    }
 
 
 def test_each_expectation_is_a_row_of_each_model(study: Study) -> None:
     """Too few atoms to tell is said; nothing is left away."""
     energy = [one for one in study.verdicts if one.model == "toy-bpnn-energy@1"]
     charge = [one for one in study.verdicts if one.model == "toy-schnet-dipole@1"]
-    assert len(energy) == 4
-    assert len(charge) == 7
+    assert len(energy) == 3
+    assert len(charge) == 5
     assert all(one.row.holds is None for one in energy)
 
 
@@ -135,7 +139,7 @@ def test_models_that_fit_the_files_are_found(local: Client, tmp_path: Path) -> N
     """Without names, every model that a file has labels or reference charges for."""
     fields = arrays()
     del fields["mulliken_e"]
-    found = run_study(local, [table(tmp_path / "a.npz", fields)], [], LABELS, 100, print)
+    found = run_study(local, [table(tmp_path / "a.npz", fields)], [], {"energy": "u0_eV"}, 100, print)
     assert [card.status.name for card in found.cards] == ["toy-bpnn-energy", "toy-schnet-energy"]
 
 
@@ -155,9 +159,11 @@ def test_crystals_have_no_chemistry_and_no_dipole(local: Client, tmp_path: Path)
     del fields["split"]
     fields["cell_A"] = np.tile(12.0 * np.eye(3), (len(fields["n_atoms"]), 1, 1))
     crystals = table(tmp_path / "a.npz", fields)
-    study = run_study(local, [crystals], ["toy-schnet-energy", "toy-schnet-dipole"], LABELS, 100, print)
+    study = run_study(
+        local, [crystals], ["toy-schnet-energy", "toy-schnet-dipole"], {"energy": "u0_eV"}, 100, print
+    )
     reasons = {one.analysis: one.why for one in study.left_out}
-    assert reasons["12 of 12 structures of a.npz by toy-schnet-dipole@1"] == "PERIODIC_MOMENT"
+    assert "periodic" in reasons["12 of 12 structures of a.npz by toy-schnet-dipole@1"]
     assert "stability of rings" in reasons
     assert [section.key for section in study.sections][:2] == ["errors", "contributions"]
 
@@ -178,10 +184,25 @@ def test_molecules_without_environments_are_studied_by_element(local: Client, tm
 
 
 def test_names_are_checked(local: Client, tmp_path: Path) -> None:
-    """A model that is named twice is one model; a label for a head that there is not is told."""
+    """A model that is named twice is one model; labels are of heads and fields that there are."""
     names = ["toy-bpnn-energy", "toy-bpnn-energy@1"]
     file = table(tmp_path / "a.npz", arrays())
-    study = run_study(local, [file], names, {"enrgy": "u0_eV"}, 100, print)
+    study = run_study(local, [file], names, {"energy": "u0_eV"}, 100, print)
     assert [str(card.status) for card in study.cards] == ["toy-bpnn-energy@1"]
+    with pytest.raises(InputError, match="`label` must name a head of a model, energy, got 'enrgy'"):
+        run_study(local, [file], names, {"enrgy": "u0_eV"}, 100, print)
+    with pytest.raises(InputError, match="`label` must name a field of a file, got 'u1_eV' for 'energy'"):
+        run_study(local, [file], names, {"energy": "u1_eV"}, 100, print)
+
+
+def test_labels_that_are_not_finite_are_told(local: Client, tmp_path: Path) -> None:
+    """The error is of the others."""
+    fields = arrays()
+    fields["u0_eV"][-1] = np.nan
+    names, labels = ["toy-bpnn-energy"], {"energy": "u0_eV"}
+    study = run_study(local, [table(tmp_path / "a.npz", fields)], names, labels, 100, print)
+    (errors,) = [section.numbers for section in study.sections if section.key == "errors"]
+    assert errors[0]["structures"] == 5
     reasons = {one.analysis: one.why for one in study.left_out}
-    assert reasons["error of `enrgy`"] == "no model has this head: they have energy"
+    some = "1 of 6 structures of a.npz from the error of toy-bpnn-energy@1"
+    assert reasons[some] == "`u0_eV` is not finite there"

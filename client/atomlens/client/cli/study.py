@@ -69,7 +69,7 @@ def add_parser(commands: Any) -> None:
         action="append",
         default=[],
         metavar="HEAD=FIELD",
-        help="the field to compare a head's property with, such as energy=U0_Ha",
+        help="the field to compare a head's property with, such as energy=U0_Ha or energy=U0:Ha",
     )
     parser.add_argument(
         "--limit", type=int, default=LIMIT, metavar="N", help=f"most structures of a file ({LIMIT})"

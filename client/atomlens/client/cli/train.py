@@ -160,11 +160,11 @@ def _head_name(args: argparse.Namespace) -> str:
 
 def _offsets(args: argparse.Namespace, data: Dataset) -> dict[int, float]:
     """Return the energy of each free atom in eV, of heads that have any."""
-    from atomlens.export.training import fit_offsets
+    from atomlens.export.training import check_offsets, fit_offsets
 
     if args.head != "energy":
         return {}
-    return _references(args.references, data) if args.references else fit_offsets(data)
+    return check_offsets(data, _references(args.references, data)) if args.references else fit_offsets(data)
 
 
 def _references(text: str, data: Dataset) -> dict[int, float]:

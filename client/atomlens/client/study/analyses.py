@@ -13,7 +13,7 @@ from atomlens.client.study.charges import (
     ChargeFindings,
     charge_section,
     compare_charges,
-    correlations,
+    ranks,
     references,
 )
 from atomlens.client.study.comparison import comparison_section
@@ -27,7 +27,7 @@ from atomlens.client.study.expectations import (
     charge_expectations,
     energy_expectations,
 )
-from atomlens.client.study.labels import label_names
+from atomlens.client.study.labels import Label, label_names
 from atomlens.client.study.material import Material
 from atomlens.client.study.ring_section import ring_section
 from atomlens.client.study.rings import rank_rings
@@ -51,15 +51,16 @@ def property_errors(material: Material) -> Findings:
         for head, name in label_names(card, material.labels).items()
         if (str(card.status), head) not in told
     )
-    left_out += tuple(_unknown_heads(material))
+    left_out += tuple(_lacking(compared))
     return Findings((error_section(compared),) if compared else (), left_out=left_out)
 
 
-def _unknown_heads(material: Material) -> Iterator[LeftOut]:
-    heads = sorted({head["name"] for card in material.cards for head in card.document.get("heads", [])})
-    for head in material.labels:
-        if head not in heads:
-            yield LeftOut(f"error of `{head}`", f"no model has this head: they have {', '.join(heads)}")
+def _lacking(compared: Sequence[tuple[Answers, Label]]) -> Iterator[LeftOut]:
+    for answers, label in compared:
+        missing = int((~np.isfinite(label.values)).sum())
+        if missing:
+            some = f"{missing} of {len(label.values)} structures of {answers.sample.source}"
+            yield LeftOut(f"{some} from the error of {answers.model}", f"`{label.name}` is not finite there")
 
 
 def distributions(material: Material) -> Findings:
@@ -112,8 +113,10 @@ def _charge_verdicts(material: Material, model: str, found: ChargeFindings) -> I
     if (answers := next(known, None)) is None:
         return
     water = _water_oxygen(material, answers)
-    for row in charge_expectations(_labelled(material, answers), water, correlations(found, model)):
+    for row in charge_expectations(_labelled(material, answers), water):
         yield Verdict(model, answers.sample.source, row)
+    for source, row in ranks(found, model):
+        yield Verdict(model, source, row)
 
 
 def _water_oxygen(material: Material, answers: Answers) -> float | None:
@@ -130,10 +133,15 @@ def energies(material: Material) -> Findings:
         Verdict(answers.model, answers.sample.source, row)
         for answers in material.of_aggregation("sum")
         if answers.sample in material.chemistry
-        for row in (*energy_expectations(_labelled(material, answers)), BENZENE_MAPS)
+        for row in energy_expectations(_labelled(material, answers))
     ]
-    left_out = () if verdicts else (LeftOut("order of energies", "no model of energies explained molecules"),)
-    return Findings(verdicts=tuple(verdicts), left_out=left_out)
+    left_out = (
+        ()
+        if verdicts
+        else (LeftOut("order of energies", "no model of energies explained molecules that are not periodic"),)
+    )
+    maps = (Verdict("every model", "benzene", BENZENE_MAPS),)
+    return Findings(verdicts=(*verdicts, *maps), left_out=left_out)
 
 
 def rings(material: Material) -> Findings:
@@ -167,6 +175,7 @@ def embeddings(material: Material) -> Findings:
         Verdict(str(embedding.model), "the model itself", row)
         for embedding, told in pairs
         for row in embedding_expectations(told)
+        if row.holds is not None  # of few elements nothing can be told, which the section says
     )
     return Findings((embedding_section(pairs),) if pairs else (), tuple(verdicts), tuple(without))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ class Asked(NamedTuple):
     """What came of asking a model about a sample."""
 
     answers: list[Answers]  # of each head; none if no structure could be explained
-    failures: dict[str, int]  # how many structures could not be explained, by what was said
+    failures: dict[str, int]  # how many structures could not be explained, by what was said of one of them
 
 
 def ask(client: Client, card: Card, sample: Sample, progress: Progress) -> Asked:
@@ -61,12 +61,17 @@ def ask(client: Client, card: Card, sample: Sample, progress: Progress) -> Asked
             progress(
                 f"{card.status}: {len(outcomes)} of {len(sample.structures)} structures of {sample.source}"
             )
-    said = Counter(
-        outcome.error.reason or str(outcome.error) for outcome in outcomes if isinstance(outcome, Failure)
-    )
+    failures = _failures([outcome for outcome in outcomes if isinstance(outcome, Failure)])
     first = next((outcome for outcome in outcomes if isinstance(outcome, Explanation)), None)
     heads = [] if first is None else list(first.heads.values())
-    return Asked([_answers(card, sample, head, outcomes) for head in heads], dict(said.most_common()))
+    return Asked([_answers(card, sample, head, outcomes) for head in heads], failures)
+
+
+def _failures(failed: Sequence[Failure]) -> dict[str, int]:
+    """Return how many structures failed for each reason, by the first message that gave it."""
+    counts = Counter(one.error.reason for one in failed)
+    messages = {one.error.reason: str(one.error) for one in reversed(failed)}
+    return {messages[reason]: count for reason, count in counts.most_common()}
 
 
 def _answers(card: Card, sample: Sample, head: Head, outcomes: list[Outcome]) -> Answers:

@@ -11,16 +11,17 @@ import numpy as np
 
 from atomlens.client.structure import Floats
 from atomlens.client.study.answers import Answers
-from atomlens.client.study.comparison import EVERY, Agreement, agreement_grid, agreements
+from atomlens.client.study.comparison import EVERY, Agreement, agreement_table, agreements
 from atomlens.client.study.errors import other_unit
+from atomlens.client.study.expectations import Expectation, rank_expectation
 from atomlens.client.study.figures import agreement, panels
 from atomlens.client.study.sample import Bools, Sample
-from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.study.section import Drawing, Section, TextTable
 from atomlens.client.svg import svg
 
 REFERENCE_SUFFIX = "_e"  # of fields (atoms,) that hold reference charges in e
 DIPOLE_FIELD = "dipole_eA"  # field (structures, 3) that holds reference dipoles in e·Å
-UNSEEN, ALL = "outside training", "all"
+UNSEEN = "outside training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,9 @@ def charge_section(answers: Sequence[Answers], found: ChargeFindings) -> Section
         known = np.isfinite(one.contributions) & np.isfinite(reference)
         labels = (f"{name.removesuffix(REFERENCE_SUFFIX)} / e", "learned charge / e")
         agreement(axes, reference[known], one.contributions[known], labels, one.model)
-    grids = [agreement_grid(found.agreements)]
+    tables = [agreement_table(found.agreements)]
     if found.dipoles:
-        grids.append(_dipole_grid(found.dipoles))
+        tables.append(_dipole_table(found.dipoles))
     sentences = (
         "Charges were learned from the length of the dipole alone; no reference charge was seen in training.",
         "Reference charges are themselves one choice among many: ranks say more than sizes.",
@@ -83,14 +84,19 @@ def charge_section(answers: Sequence[Answers], found: ChargeFindings) -> Section
         "dipoles": [asdict(row) for row in found.dipoles],
     }
     title = "Learned charges against reference charges"
-    return Section("charges", title, sentences, tuple(grids), (Drawing(svg(figure)),), numbers)
+    return Section("charges", title, sentences, tuple(tables), (Drawing(svg(figure)),), numbers)
 
 
-def correlations(found: ChargeFindings, model: str) -> dict[str, float]:
-    """Return Spearman's correlation over all atoms by reference, outside training where that is known."""
-    rows = [row for row in found.agreements if row.first == model and row.atoms_of == EVERY]
-    unseen = [row for row in rows if row.which == UNSEEN]
-    return {f"{row.second} charges ({row.which}, {row.source})": row.spearman for row in unseen or rows}
+def ranks(found: ChargeFindings, model: str) -> Iterator[tuple[str, Expectation]]:
+    """Yield of each file and reference whether charges rank alike, outside training where that is known."""
+    rows = [row for row in found.agreements if row.first == model]
+    rows = [row for row in rows if row.which == UNSEEN] or rows
+    for row in rows:
+        if row.atoms_of == EVERY:
+            same = [one for one in rows if (one.second, one.source) == (row.second, row.source)]
+            by_element = {one.atoms_of: one.spearman for one in same if one.atoms_of != EVERY}
+            name = f"{row.second} charges ({row.which}, {row.source})"
+            yield row.source, rank_expectation(name, row.spearman, by_element)
 
 
 def _parts(answers: Answers) -> Iterator[tuple[str, Bools]]:
@@ -99,7 +105,7 @@ def _parts(answers: Answers) -> Iterator[tuple[str, Bools]]:
     if trained is not None:
         yield UNSEEN, ~trained
     if trained is None or trained.any():
-        yield ALL, np.ones(len(answers.sample.counts), np.bool_)
+        yield answers.sample.part, np.ones(len(answers.sample.counts), np.bool_)
 
 
 def _charges(answers: Answers, which: str, chosen: Bools) -> Iterator[Agreement]:
@@ -117,7 +123,7 @@ def _among_references(sample: Sample) -> Iterator[Agreement]:
     for pair in combinations(references(sample), 2):
         first, second = (sample.fields[name].astype(np.float64) for name in pair)
         names = (pair[0].removesuffix(REFERENCE_SUFFIX), pair[1].removesuffix(REFERENCE_SUFFIX))
-        yield from agreements(names, sample.source, ALL, "e", sample.numbers, (first, second))
+        yield from agreements(names, sample.source, sample.part, "e", sample.numbers, (first, second))
 
 
 def _dipoles(answers: Answers, which: str, chosen: Bools) -> Iterator[DipoleError]:
@@ -133,7 +139,7 @@ def _dipoles(answers: Answers, which: str, chosen: Bools) -> Iterator[DipoleErro
         )
 
 
-def _dipole_grid(rows: Sequence[DipoleError]) -> Grid:
+def _dipole_table(rows: Sequence[DipoleError]) -> TextTable:
     header = ("model", "structures", "number", "mean reference dipole", "mean length of the error")
     cells = (
         (
@@ -145,4 +151,4 @@ def _dipole_grid(rows: Sequence[DipoleError]) -> Grid:
         )
         for row in rows
     )
-    return Grid(header, tuple(cells))
+    return TextTable(header, tuple(cells))

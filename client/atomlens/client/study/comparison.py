@@ -13,7 +13,7 @@ from atomlens.client.structure import Floats
 from atomlens.client.study.answers import Answers
 from atomlens.client.study.figures import agreement, panels
 from atomlens.client.study.sample import Integers
-from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.study.section import Drawing, Section, TextTable
 from atomlens.client.study.statistics import pearson, spearman
 from atomlens.client.svg import svg
 
@@ -61,7 +61,7 @@ def agreements(
             )
 
 
-def agreement_grid(rows: Sequence[Agreement]) -> Grid:
+def agreement_table(rows: Sequence[Agreement]) -> TextTable:
     """Return a table of agreements."""
     header = (
         "first",
@@ -86,7 +86,7 @@ def agreement_grid(rows: Sequence[Agreement]) -> Grid:
         )
         for row in rows
     )
-    return Grid(header, tuple(cells))
+    return TextTable(header, tuple(cells))
 
 
 def comparison_section(answers: Sequence[Answers]) -> Section | None:
@@ -115,7 +115,7 @@ def comparison_section(answers: Sequence[Answers]) -> Section | None:
         "comparisons",
         "Model against model, atom by atom",
         (sentence,),
-        (agreement_grid(rows),),
+        (agreement_table(rows),),
         (Drawing(svg(figure)),),
         [asdict(row) for row in rows],
     )

@@ -13,7 +13,7 @@ from atomlens.client.study.answers import Answers
 from atomlens.client.study.environments import UNKNOWN, Environments
 from atomlens.client.study.figures import bars, boxes, histograms, panels
 from atomlens.client.study.sample import Bools, Sample
-from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.study.section import Drawing, Section, TextTable
 from atomlens.client.study.statistics import Summary, summary
 from atomlens.client.svg import svg
 
@@ -56,7 +56,7 @@ def contribution_section(answers: Sequence[Answers], known: Mapping[Sample, Envi
     )
     title = "Contributions of each element and environment"
     return Section(
-        "contributions", title, sentences, (_grid(rows),), tuple(drawings), [asdict(row) for row in rows]
+        "contributions", title, sentences, (_table(rows),), tuple(drawings), [asdict(row) for row in rows]
     )
 
 
@@ -126,7 +126,7 @@ def _strip(answers: Answers, of_elements: Sequence[tuple[str, Bools]]) -> Drawin
     return Drawing(svg(figure))
 
 
-def _grid(rows: Sequence[Distribution]) -> Grid:
+def _table(rows: Sequence[Distribution]) -> TextTable:
     header = ("model", "head", "element", "by", "atoms of", "number", "mean", "deviation", "5 % to 95 %")
     cells = (
         (
@@ -142,4 +142,4 @@ def _grid(rows: Sequence[Distribution]) -> Grid:
         )
         for row in rows
     )
-    return Grid(header, tuple(cells))
+    return TextTable(header, tuple(cells))

@@ -15,7 +15,7 @@ from atomlens.client.embedding.periodicity import (
     ordering_sentence,
 )
 from atomlens.client.study.expectations import Expectation
-from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.study.section import Drawing, Section, TextTable
 from atomlens.client.svg import svg
 
 Tested: TypeAlias = tuple[Embedding, Periodicity]
@@ -29,7 +29,7 @@ def embedding_section(pairs: Sequence[Tested]) -> Section:
         {"model": str(one.model), "variance_ratios": one.variance_ratios.tolist(), **told.to_dict()}
         for one, told in pairs
     ]
-    return Section("embeddings", "Embeddings of the elements", sentences, (_grid(pairs),), drawings, numbers)
+    return Section("embeddings", "Embeddings of the elements", sentences, (_table(pairs),), drawings, numbers)
 
 
 def embedding_expectations(told: Periodicity) -> list[Expectation]:
@@ -48,7 +48,7 @@ def _row(expectation: str, test: PermutationTest | None, sentence: str) -> Expec
     return Expectation(f"embedding: {expectation}", rule, sentence, holds, numbers)
 
 
-def _grid(pairs: Sequence[Tested]) -> Grid:
+def _table(pairs: Sequence[Tested]) -> TextTable:
     header = ("model", "elements", "variance of two components", "groups cluster, p", "periods order, p")
     rows = (
         (
@@ -59,4 +59,4 @@ def _grid(pairs: Sequence[Tested]) -> Grid:
         )
         for one, told in pairs
     )
-    return Grid(header, tuple(rows))
+    return TextTable(header, tuple(rows))

@@ -11,7 +11,7 @@ from atomlens.client.study.answers import Answers
 from atomlens.client.study.figures import panels, scatter
 from atomlens.client.study.labels import Label
 from atomlens.client.study.sample import Bools
-from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.study.section import Drawing, Section, TextTable
 from atomlens.client.svg import svg
 
 OTHER_UNITS = {"e·Å": "D", "Å²": "a0²"}  # that the literature gives errors in
@@ -29,6 +29,7 @@ class PropertyErrors:
     part: str
     unit: str
     structures: int
+    trained: int | None  # of them, how many are in the training part of the files' split; None: not known
     mae: float
     rmse: float
     bias: float
@@ -42,7 +43,8 @@ class PropertyErrors:
 
 def measure_errors(answers: Answers, label: Label) -> PropertyErrors:
     """Return the errors of the structures that have an answer and a finite label, one at least."""
-    errors = (answers.properties - label.values)[comparable(answers, label)]
+    both, trained = comparable(answers, label), answers.sample.trained
+    errors = (answers.properties - label.values)[both]
     sizes = np.abs(errors)
     claimed = (
         error.mae for error in answers.card.errors if (error.split, error.head) == ("test", answers.head)
@@ -56,6 +58,7 @@ def measure_errors(answers: Answers, label: Label) -> PropertyErrors:
         part=answers.sample.part,
         unit=answers.property_unit,
         structures=len(errors),
+        trained=None if trained is None else int(trained[both].sum()),
         mae=float(sizes.mean()),
         rmse=float(np.sqrt((errors**2).mean())),
         bias=float(errors.mean()),
@@ -80,7 +83,7 @@ def other_unit(value: float, unit: str) -> str:
     return f" ({value / UNITS[unit][other]:#.3g} {other})"
 
 
-def error_grid(errors: Sequence[PropertyErrors]) -> Grid:
+def error_table(errors: Sequence[PropertyErrors]) -> TextTable:
     """Return the table of accuracies."""
     rows = (
         (
@@ -88,11 +91,15 @@ def error_grid(errors: Sequence[PropertyErrors]) -> Grid:
             one.label,
             str(one),
             f"{one.rmse:#.3g} {one.unit}",
-            f"{one.structures} ({one.part} of {one.source})",
+            f"{one.structures} ({one.part} of {one.source}){_trained_on(one)}",
         )
         for one in errors
     )
-    return Grid(("model", "label", "MAE", "RMSE", "structures"), tuple(rows))
+    return TextTable(("model", "label", "MAE", "RMSE", "structures"), tuple(rows))
+
+
+def _trained_on(errors: PropertyErrors) -> str:
+    return f", {errors.trained} of them trained on" if errors.trained else ""
 
 
 def error_section(compared: Sequence[tuple[Answers, Label]]) -> Section:
@@ -104,7 +111,7 @@ def error_section(compared: Sequence[tuple[Answers, Label]]) -> Section:
         errors = (answers.properties - label.values)[both]
         names = (f"{label.name} in {answers.property_unit}", f"prediction - label in {answers.property_unit}")
         scatter(axes, label.values[both], errors, names, answers.model)
-    more = Grid(
+    more = TextTable(
         ("model", "median error", "bias", "largest error", "test MAE on the card"),
         tuple(
             (
@@ -122,7 +129,7 @@ def error_section(compared: Sequence[tuple[Answers, Label]]) -> Section:
         "errors",
         "Error of the property",
         (sentence,),
-        (error_grid(found), more),
+        (error_table(found), more),
         (Drawing(svg(figure)),),
         [asdict(one) for one in found],
     )

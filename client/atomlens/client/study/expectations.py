@@ -83,15 +83,12 @@ def energy_expectations(atoms: Labelled) -> list[Expectation]:
     return [_order("ε", "eV", classes, atoms) for classes in ENERGY_ORDERS]
 
 
-def charge_expectations(
-    atoms: Labelled, water_oxygen: float | None, correlations: Mapping[str, float]
-) -> list[Expectation]:
+def charge_expectations(atoms: Labelled, water_oxygen: float | None) -> list[Expectation]:
     """Return the rows about charges.
 
     Args:
         atoms: with charges after neutrality.
         water_oxygen: the charge of the oxygen of `WATER` in e, None where the model was not asked.
-        correlations: Spearman's correlation with reference charges over all atoms, by the reference's name.
     """
     oxygen = atoms.values[(atoms.numbers == 8) & np.isfinite(atoms.values)]
     return [
@@ -99,8 +96,27 @@ def charge_expectations(
         _order("q", "e", CHARGE_ORDER, atoms),
         _sign("carbonyl carbon is positive", "C of C=O", atoms.of(CARBONYL_C)[0], 1),
         _water(water_oxygen),
-        *(_correlation(name, value) for name, value in correlations.items()),
     ]
+
+
+def rank_expectation(reference: str, overall: float, by_element: Mapping[str, float]) -> Expectation:
+    """Return the row about how charges rank with reference charges.
+
+    Args:
+        reference: its name.
+        overall: Spearman's correlation over all atoms, NaN where there is none.
+        by_element: the same within each element, which says more of environments and decides nothing.
+    """
+    row = partial(
+        Expectation, f"q: learned charges rank with {reference}", f"Spearman over all atoms > {RANK}"
+    )
+    if not isfinite(overall):
+        return row("there is nothing to correlate", None)
+    known = {symbol: value for symbol, value in by_element.items() if isfinite(value)}
+    within = ", ".join(f"{symbol} {value:.2f}" for symbol, value in known.items())
+    measured = f"Spearman {overall:.3f}" + (f"; within elements {within}" if within else "")
+    numbers = {"Spearman": overall} | {f"Spearman {symbol}": value for symbol, value in known.items()}
+    return row(measured, overall > RANK, numbers)
 
 
 def _order(symbol: str, unit: str, classes: Classes, atoms: Labelled) -> Expectation:
@@ -151,15 +167,6 @@ def _water(charge: float | None) -> Expectation:
     if charge is None or not isfinite(charge):
         return row("the model said nothing of water", None)
     return row(f"{charge:.3f} e", abs(charge - WATER_CHARGE) <= WATER_BAND, {"charge": charge})
-
-
-def _correlation(reference: str, value: float) -> Expectation:
-    row = partial(
-        Expectation, f"q: learned charges rank with {reference}", f"Spearman over all atoms > {RANK}"
-    )
-    if not isfinite(value):
-        return row("there is nothing to correlate", None)
-    return row(f"Spearman {value:.3f}", value > RANK, {"Spearman": value})
 
 
 def _missing(counts: Mapping[str, int]) -> str:

@@ -23,26 +23,34 @@ class Label:
 
 
 def label_names(card: Card, chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return by head the field to compare with: the chosen one, or the one the model was trained on."""
+    """Return by head the field to compare with: the chosen one, or the one the model was trained on.
+
+    A chosen field may say its unit, as in U0:Ha.
+    """
     trained_on = card.document.get("training", {}).get("label", "").split(",")[0]
     names = {head["name"]: chosen.get(head["name"], trained_on) for head in _heads(card)}
-    return {head: name for head, name in names.items() if name}
+    return {head: name.partition(":")[0] for head, name in names.items() if name}
 
 
 def find_labels(card: Card, sample: Sample, chosen: Mapping[str, str]) -> Iterator[Label]:
     """Yield the labels of a model's heads that the sample's file has.
 
     Raises:
-        DataError (ValueError): the unit in a field's name is missing or no unit of the head's property.
+        DataError (ValueError): a field is not in every structure, nothing tells its unit, two things tell
+            different ones, or it is no unit of the head's property.
     """
-    from atomlens.export.units import unit_factor
+    from atomlens.export.units import stated_units, unit_factor
 
     names = label_names(card, chosen)
     for head in _heads(card):
         name = names.get(head["name"], "")
+        if name in sample.table.flaws:
+            sample.table.per_structure(name)  # which raises: half a label is a mistake, not a choice
         field = sample.per_structure(name)
         if field is not None and field.ndim == 1:
-            _, factor = unit_factor(name, [head["property_unit"]], None)
+            units = [head["property_unit"]]
+            given = chosen.get(head["name"], "").partition(":")[2]
+            _, factor = unit_factor(name, units, given, stated_units(sample.table, name, units))
             yield Label(head["name"], name, field.astype(np.float64) * factor)
 
 

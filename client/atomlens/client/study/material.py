@@ -54,6 +54,7 @@ class Material:
             DataError (ValueError): a label has no unit that can be understood.
         """
         cards = _cards(client, models) or _fitting(client, samples, labels)
+        _check_labels(cards, samples, labels)
         answers: list[Answers] = []
         left_out: list[LeftOut] = []
         for card in cards:
@@ -115,6 +116,17 @@ def _cards(client: Client, models: Sequence[str]) -> list[Card]:
     """Return the cards of models, each once however often and by whatever name it is asked for."""
     cards = map(client.model, models)
     return list({str(card.status): card for card in cards}.values())
+
+
+def _check_labels(cards: Sequence[Card], samples: Sequence[Sample], labels: Mapping[str, str]) -> None:
+    """Refuse labels of heads that no model has, and those that no file has."""
+    heads = sorted({head["name"] for card in cards for head in card.document.get("heads", [])})
+    for head, field in labels.items():
+        if head not in heads:
+            raise InputError(f"`label` must name a head of a model, {' or '.join(heads)}, got {head!r}")
+        name = field.partition(":")[0]
+        if not any(name in sample.table.fields or name in sample.table.flaws for sample in samples):
+            raise InputError(f"`label` must name a field of a file, got {name!r} for {head!r}")
 
 
 def _fitting(client: Client, samples: Sequence[Sample], labels: Mapping[str, str]) -> list[Card]:

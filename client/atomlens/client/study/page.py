@@ -13,6 +13,10 @@ from atomlens.client.table import CAVEAT
 if TYPE_CHECKING:
     from atomlens.client.study.study import Study
 
+SYMBOLS = (
+    "ε: energy of an atom as learned, without that of the free atom. q: partial charge. Ω: what a probe atom "
+    "would have at a place. AUC: probability that of two atoms, one of each class, the expected one has more."
+)
 CLASSES = {True: "holds", False: "fails", None: "unknown"}
 
 
@@ -27,7 +31,9 @@ def _parts(study: Study) -> Iterator[str]:
     yield html_page.table(("model", "what", "data", "digest"), _models(study))
     if study.verdicts:
         yield "<h2>What must hold</h2>"
-        yield html_page.table(("what must hold", "model", "measured", ""), map(_verdict, study.verdicts))
+        yield html_page.paragraph(SYMBOLS, note=True)
+        header = ("what must hold", "model", "on", "measured", "")
+        yield html_page.table(header, map(_verdict, study.verdicts), scrolls=False)
     for section in study.sections:
         yield from _section(section)
     if study.left_out:
@@ -49,13 +55,13 @@ def _verdict(verdict: Verdict) -> tuple[str, ...]:
     row = verdict.row
     what = f"{escape(row.expectation)}<br><span class='note'>{escape(row.rule)}</span>"
     word = f"<span class='{CLASSES[row.holds]}'>{WORDS[row.holds]}</span>"
-    return what, escape(verdict.model), escape(row.measured), word
+    return what, escape(verdict.model), escape(verdict.source), escape(row.measured), word
 
 
 def _section(section: Section) -> Iterator[str]:
     yield f"<h2>{escape(section.title)}</h2>"
     yield from map(html_page.paragraph, section.sentences)
-    for grid in section.grids:
-        yield html_page.table(grid.header, (map(escape, row) for row in grid.rows))
+    for table in section.tables:
+        yield html_page.table(table.header, (map(escape, row) for row in table.rows))
     for drawing in section.drawings:
         yield html_page.figure(drawing.svg, drawing.caption)

@@ -14,7 +14,7 @@ from atomlens.client.study.figures import histograms, panels
 from atomlens.client.study.perception import Perceived, Unperceived
 from atomlens.client.study.rings import Ring, aromatic_below_saturated, by_kind, extremes, ring_summaries
 from atomlens.client.study.sample import Sample
-from atomlens.client.study.section import Drawing, Grid, Section
+from atomlens.client.study.section import Drawing, Section, TextTable
 from atomlens.client.svg import svg
 
 DRAWN = 5  # of the most stable and of the least stable each
@@ -39,21 +39,21 @@ def ring_section(found: Found, molecules: Molecules) -> Section:
         "rings",
         "Stability of six-membered carbon rings",
         sentences,
-        (_grid(found),),
+        (_table(found),),
         tuple(drawings),
         numbers,
     )
 
 
-def _grid(found: Found) -> Grid:
+def _table(found: Found) -> TextTable:
     header = ("model", "rings", "number", "mean", "deviation", "AUC aromatic < saturated")
     rows = []
     for answers, rings in found.items():
-        area = aromatic_below_saturated(rings)
+        area = f"{aromatic_below_saturated(rings):.3f}"
         for kind, one in ring_summaries(rings).items():
-            cells = (f"{one.mean:.2f} {answers.unit}", f"{one.deviation:.2f} {answers.unit}", f"{area:.3f}")
-            rows.append((answers.model, kind, str(one.count), *cells))
-    return Grid(header, tuple(rows))
+            cells = (f"{one.mean:.2f} {answers.unit}", f"{one.deviation:.2f} {answers.unit}")
+            rows.append((answers.model, kind, str(one.count), *cells, area if kind == "aromatic" else ""))
+    return TextTable(header, tuple(rows))
 
 
 def _drawings(answers: Answers, rings: Sequence[Ring], molecules: Sequence[Perceived]) -> Iterator[Drawing]:

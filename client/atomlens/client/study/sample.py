@@ -26,7 +26,7 @@ IDENTITIES = ("_index", "_id")  # ends of the names of fields that tell structur
 class Sample:
     """Structures with fields whose first axis is (structures,) or (atoms,)."""
 
-    source: str  # name of the file
+    table: Table  # of the whole file
     part: str  # of the file that was taken, in words
     structures: tuple[Structure, ...]
     fields: Mapping[str, Array]
@@ -39,6 +39,11 @@ class Sample:
         numbers = np.concatenate([structure.numbers for structure in self.structures]).astype(np.int64)
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "numbers", numbers)
+
+    @property
+    def source(self) -> str:
+        """Name of the file."""
+        return self.table.source
 
     @property
     def owners(self) -> Integers:
@@ -73,7 +78,12 @@ def take_samples(tables: Sequence[Table], limit: int) -> list[Sample]:
 
     Raises:
         InputError: a file has a split without a test part.
+        DataError (ValueError): a file says that positions are in another unit than Å.
     """
+    from atomlens.export.units import require_angstrom
+
+    for table in tables:
+        require_angstrom(table)
     return [_sample(table, tables, limit) for table in tables]
 
 
@@ -89,7 +99,7 @@ def _sample(table: Table, others: Sequence[Table], limit: int) -> Sample:
         rows = rows[np.linspace(0, len(rows) - 1, limit).astype(np.int64)]
         words = f"{limit} structures of {words}"
     trained = None if parts is None else parts[rows] == TRAINING
-    return Sample(table.source, words, _structures(table, rows), _fields(table, rows), trained)
+    return Sample(table, words, _structures(table, rows), _fields(table, rows), trained)
 
 
 def _split_elsewhere(table: Table, others: Sequence[Table]) -> Array | None:

@@ -11,7 +11,7 @@ WORDS = {True: "holds", False: "does not hold", None: "not measured"}
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class TextTable:
     """A table of texts."""
 
     header: tuple[str, ...]
@@ -42,7 +42,7 @@ class Section:
     key: str  # of its numbers in the JSON document
     title: str
     sentences: tuple[str, ...]
-    grids: tuple[Grid, ...]
+    tables: tuple[TextTable, ...]
     drawings: tuple[Drawing, ...]
     numbers: Any  # as JSON has them
 

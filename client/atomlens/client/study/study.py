@@ -16,7 +16,7 @@ from atomlens.client.study.analyses import ANALYSES
 from atomlens.client.study.answers import Progress
 from atomlens.client.study.material import Material
 from atomlens.client.study.sample import Sample, take_samples
-from atomlens.client.study.section import Grid, LeftOut, Section, Verdict
+from atomlens.client.study.section import LeftOut, Section, TextTable, Verdict
 
 if TYPE_CHECKING:
     from atomlens.export.table import Table
@@ -34,9 +34,9 @@ class Study:
     date: str
     version: str  # of AtomLens
 
-    def accuracies(self) -> Grid | None:
+    def accuracies(self) -> TextTable | None:
         """Return the table of errors, None where nothing could be compared with a label."""
-        return next((section.grids[0] for section in self.sections if section.key == "errors"), None)
+        return next((section.tables[0] for section in self.sections if section.key == "errors"), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as JSON has them; what is not a number is null."""
