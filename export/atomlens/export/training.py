@@ -30,8 +30,8 @@ class TrainingSettings:
     """How a model is trained; two runs with equal settings and data give equal weights on one machine."""
 
     epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 2e-3
+    batch_size: int = 32
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     averaging: float = 0.999  # decay of the moving average of the weights, per step
     gradient_norm: float = 10.0

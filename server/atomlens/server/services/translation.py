@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
@@ -44,9 +45,20 @@ def _translated(behavior: Behavior) -> Behavior:
         except grpc.aio.AbortError:
             raise
         except Exception as error:
+            if _left(error):
+                raise asyncio.CancelledError from error  # there is nobody to tell
             await _abort(context, _status(error))
 
     return translated
+
+
+def _left(error: Exception) -> bool:
+    """Return whether the call ended because its client left: a write that waits for it fails in gRPC."""
+    while isinstance(error, ExceptionGroup):
+        if error.subgroup(ServerError):
+            return False
+        error = error.exceptions[0]
+    return isinstance(error, grpc.aio.InternalError)
 
 
 def _status(error: Exception) -> status_pb2.Status:
