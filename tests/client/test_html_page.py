@@ -26,6 +26,7 @@ def test_long_tables_scroll() -> None:
     assert "<td><b>1</b></td><td>2</td>" in short
     assert table(("a",), [("1",)] * SCROLLS).startswith("<table>")
     assert table(("a",), [("1",)] * (SCROLLS + 1)).startswith("<div class='scroll'>")
+    assert table(("a",), [("1",)] * (SCROLLS + 1), scrolls=False).startswith("<table>")
 
 
 def test_a_figure_may_have_a_caption() -> None:
