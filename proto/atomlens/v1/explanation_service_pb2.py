@@ -23,32 +23,33 @@ _sym_db = _symbol_database.Default()
 
 
 from atomlens.v1 import explanations_pb2 as atomlens_dot_v1_dot_explanations__pb2
+from atomlens.v1 import probes_pb2 as atomlens_dot_v1_dot_probes__pb2
 from atomlens.v1 import structures_pb2 as atomlens_dot_v1_dot_structures__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%atomlens/v1/explanation_service.proto\x12\x0b\x61tomlens.v1\x1a\x1e\x61tomlens/v1/explanations.proto\x1a\x1c\x61tomlens/v1/structures.proto\"w\n\x0e\x45xplainRequest\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.ModelSelector\x12+\n\nstructures\x18\x02 \x01(\x0b\x32\x17.atomlens.v1.Structures\x12\r\n\x05heads\x18\x03 \x03(\t\"o\n\x0f\x45xplainResponse\x12/\n\x0c\x65xplanations\x18\x01 \x01(\x0b\x32\x19.atomlens.v1.Explanations\x12+\n\nprovenance\x18\x02 \x01(\x0b\x32\x17.atomlens.v1.Provenance\"~\n\x14\x45xplainStreamRequest\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.StreamOptionsH\x00\x12,\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1b.atomlens.v1.StructureChunkH\x00\x42\t\n\x07\x63ontent\"I\n\rStreamOptions\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.ModelSelector\x12\r\n\x05heads\x18\x02 \x03(\t\"J\n\x0eStructureChunk\x12\x0b\n\x03ids\x18\x01 \x01(\x0c\x12+\n\nstructures\x18\x02 \x01(\x0b\x32\x17.atomlens.v1.Structures\"\x7f\n\x15\x45xplainStreamResponse\x12+\n\x06opened\x18\x01 \x01(\x0b\x32\x19.atomlens.v1.StreamOpenedH\x00\x12.\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1d.atomlens.v1.ExplanationChunkH\x00\x42\t\n\x07\x63ontent\"S\n\x0cStreamOpened\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x13\n\x0bwindow_cost\x18\x04 \x01(\x04\"}\n\x10\x45xplanationChunk\x12\x0b\n\x03ids\x18\x01 \x01(\x0c\x12/\n\x0c\x65xplanations\x18\x02 \x01(\x0b\x32\x19.atomlens.v1.Explanations\x12+\n\nprovenance\x18\x03 \x01(\x0b\x32\x17.atomlens.v1.Provenance2\xb6\x01\n\x12\x45xplanationService\x12\x44\n\x07\x45xplain\x12\x1b.atomlens.v1.ExplainRequest\x1a\x1c.atomlens.v1.ExplainResponse\x12Z\n\rExplainStream\x12!.atomlens.v1.ExplainStreamRequest\x1a\".atomlens.v1.ExplainStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%atomlens/v1/explanation_service.proto\x12\x0b\x61tomlens.v1\x1a\x1e\x61tomlens/v1/explanations.proto\x1a\x18\x61tomlens/v1/probes.proto\x1a\x1c\x61tomlens/v1/structures.proto\"w\n\x0e\x45xplainRequest\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.ModelSelector\x12+\n\nstructures\x18\x02 \x01(\x0b\x32\x17.atomlens.v1.Structures\x12\r\n\x05heads\x18\x03 \x03(\t\"o\n\x0f\x45xplainResponse\x12/\n\x0c\x65xplanations\x18\x01 \x01(\x0b\x32\x19.atomlens.v1.Explanations\x12+\n\nprovenance\x18\x02 \x01(\x0b\x32\x17.atomlens.v1.Provenance\"~\n\x14\x45xplainStreamRequest\x12-\n\x07options\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.StreamOptionsH\x00\x12,\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1b.atomlens.v1.StructureChunkH\x00\x42\t\n\x07\x63ontent\"I\n\rStreamOptions\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.ModelSelector\x12\r\n\x05heads\x18\x02 \x03(\t\"J\n\x0eStructureChunk\x12\x0b\n\x03ids\x18\x01 \x01(\x0c\x12+\n\nstructures\x18\x02 \x01(\x0b\x32\x17.atomlens.v1.Structures\"\x7f\n\x15\x45xplainStreamResponse\x12+\n\x06opened\x18\x01 \x01(\x0b\x32\x19.atomlens.v1.StreamOpenedH\x00\x12.\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1d.atomlens.v1.ExplanationChunkH\x00\x42\t\n\x07\x63ontent\"S\n\x0cStreamOpened\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x13\n\x0bwindow_cost\x18\x04 \x01(\x04\"}\n\x10\x45xplanationChunk\x12\x0b\n\x03ids\x18\x01 \x01(\x0c\x12/\n\x0c\x65xplanations\x18\x02 \x01(\x0b\x32\x19.atomlens.v1.Explanations\x12+\n\nprovenance\x18\x03 \x01(\x0b\x32\x17.atomlens.v1.Provenance2\xf8\x01\n\x12\x45xplanationService\x12\x44\n\x07\x45xplain\x12\x1b.atomlens.v1.ExplainRequest\x1a\x1c.atomlens.v1.ExplainResponse\x12Z\n\rExplainStream\x12!.atomlens.v1.ExplainStreamRequest\x1a\".atomlens.v1.ExplainStreamResponse(\x01\x30\x01\x12@\n\x05Probe\x12\x19.atomlens.v1.ProbeRequest\x1a\x1a.atomlens.v1.ProbeResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atomlens.v1.explanation_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPLAINREQUEST']._serialized_start=116
-  _globals['_EXPLAINREQUEST']._serialized_end=235
-  _globals['_EXPLAINRESPONSE']._serialized_start=237
-  _globals['_EXPLAINRESPONSE']._serialized_end=348
-  _globals['_EXPLAINSTREAMREQUEST']._serialized_start=350
-  _globals['_EXPLAINSTREAMREQUEST']._serialized_end=476
-  _globals['_STREAMOPTIONS']._serialized_start=478
-  _globals['_STREAMOPTIONS']._serialized_end=551
-  _globals['_STRUCTURECHUNK']._serialized_start=553
-  _globals['_STRUCTURECHUNK']._serialized_end=627
-  _globals['_EXPLAINSTREAMRESPONSE']._serialized_start=629
-  _globals['_EXPLAINSTREAMRESPONSE']._serialized_end=756
-  _globals['_STREAMOPENED']._serialized_start=758
-  _globals['_STREAMOPENED']._serialized_end=841
-  _globals['_EXPLANATIONCHUNK']._serialized_start=843
-  _globals['_EXPLANATIONCHUNK']._serialized_end=968
-  _globals['_EXPLANATIONSERVICE']._serialized_start=971
-  _globals['_EXPLANATIONSERVICE']._serialized_end=1153
+  _globals['_EXPLAINREQUEST']._serialized_start=142
+  _globals['_EXPLAINREQUEST']._serialized_end=261
+  _globals['_EXPLAINRESPONSE']._serialized_start=263
+  _globals['_EXPLAINRESPONSE']._serialized_end=374
+  _globals['_EXPLAINSTREAMREQUEST']._serialized_start=376
+  _globals['_EXPLAINSTREAMREQUEST']._serialized_end=502
+  _globals['_STREAMOPTIONS']._serialized_start=504
+  _globals['_STREAMOPTIONS']._serialized_end=577
+  _globals['_STRUCTURECHUNK']._serialized_start=579
+  _globals['_STRUCTURECHUNK']._serialized_end=653
+  _globals['_EXPLAINSTREAMRESPONSE']._serialized_start=655
+  _globals['_EXPLAINSTREAMRESPONSE']._serialized_end=782
+  _globals['_STREAMOPENED']._serialized_start=784
+  _globals['_STREAMOPENED']._serialized_end=867
+  _globals['_EXPLANATIONCHUNK']._serialized_start=869
+  _globals['_EXPLANATIONCHUNK']._serialized_end=994
+  _globals['_EXPLANATIONSERVICE']._serialized_start=997
+  _globals['_EXPLANATIONSERVICE']._serialized_end=1245
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from atomlens.v1 import explanation_service_pb2 as atomlens_dot_v1_dot_explanation__service__pb2
+from atomlens.v1 import probes_pb2 as atomlens_dot_v1_dot_probes__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
 GRPC_VERSION = grpc.__version__
@@ -45,6 +46,11 @@ class ExplanationServiceStub:
                 request_serializer=atomlens_dot_v1_dot_explanation__service__pb2.ExplainStreamRequest.SerializeToString,
                 response_deserializer=atomlens_dot_v1_dot_explanation__service__pb2.ExplainStreamResponse.FromString,
                 _registered_method=True)
+        self.Probe = channel.unary_stream(
+                '/atomlens.v1.ExplanationService/Probe',
+                request_serializer=atomlens_dot_v1_dot_probes__pb2.ProbeRequest.SerializeToString,
+                response_deserializer=atomlens_dot_v1_dot_probes__pb2.ProbeResponse.FromString,
+                _registered_method=True)
 
 
 class ExplanationServiceServicer:
@@ -65,6 +71,13 @@ class ExplanationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Probe(self, request, context):
+        """Carries a probe atom through space and reports what the model says of it there, slab by slab as computed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExplanationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +90,11 @@ def add_ExplanationServiceServicer_to_server(servicer, server):
                     servicer.ExplainStream,
                     request_deserializer=atomlens_dot_v1_dot_explanation__service__pb2.ExplainStreamRequest.FromString,
                     response_serializer=atomlens_dot_v1_dot_explanation__service__pb2.ExplainStreamResponse.SerializeToString,
+            ),
+            'Probe': grpc.unary_stream_rpc_method_handler(
+                    servicer.Probe,
+                    request_deserializer=atomlens_dot_v1_dot_probes__pb2.ProbeRequest.FromString,
+                    response_serializer=atomlens_dot_v1_dot_probes__pb2.ProbeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +152,33 @@ class ExplanationService:
             '/atomlens.v1.ExplanationService/ExplainStream',
             atomlens_dot_v1_dot_explanation__service__pb2.ExplainStreamRequest.SerializeToString,
             atomlens_dot_v1_dot_explanation__service__pb2.ExplainStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Probe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/atomlens.v1.ExplanationService/Probe',
+            atomlens_dot_v1_dot_probes__pb2.ProbeRequest.SerializeToString,
+            atomlens_dot_v1_dot_probes__pb2.ProbeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from atomlens.v1 import explanation_service_pb2 as _explanation_service_pb2
+from atomlens.v1 import probes_pb2 as _probes_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
@@ -37,6 +38,8 @@ class ExplanationServiceStub:
     """Explains a batch. A structure that cannot be explained fails alone, with its own status."""
     ExplainStream: _grpc.StreamStreamMultiCallable[_explanation_service_pb2.ExplainStreamRequest, _explanation_service_pb2.ExplainStreamResponse]
     """Explains any number of structures. Answers come as they are ready, in any order, under the ids sent."""
+    Probe: _grpc.UnaryStreamMultiCallable[_probes_pb2.ProbeRequest, _probes_pb2.ProbeResponse]
+    """Carries a probe atom through space and reports what the model says of it there, slab by slab as computed."""
 
 @_typing.type_check_only
 class ExplanationServiceAsyncStub(ExplanationServiceStub):
@@ -47,6 +50,8 @@ class ExplanationServiceAsyncStub(ExplanationServiceStub):
     """Explains a batch. A structure that cannot be explained fails alone, with its own status."""
     ExplainStream: _aio.StreamStreamMultiCallable[_explanation_service_pb2.ExplainStreamRequest, _explanation_service_pb2.ExplainStreamResponse]  # type: ignore[assignment]
     """Explains any number of structures. Answers come as they are ready, in any order, under the ids sent."""
+    Probe: _aio.UnaryStreamMultiCallable[_probes_pb2.ProbeRequest, _probes_pb2.ProbeResponse]  # type: ignore[assignment]
+    """Carries a probe atom through space and reports what the model says of it there, slab by slab as computed."""
 
 class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Explains what a model predicts by the contribution of every atom."""
@@ -66,5 +71,13 @@ class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_explanation_service_pb2.ExplainStreamResponse], _abc.AsyncIterator[_explanation_service_pb2.ExplainStreamResponse]]:
         """Explains any number of structures. Answers come as they are ready, in any order, under the ids sent."""
+
+    @_abc_1.abstractmethod
+    def Probe(
+        self,
+        request: _probes_pb2.ProbeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_probes_pb2.ProbeResponse], _abc.AsyncIterator[_probes_pb2.ProbeResponse]]:
+        """Carries a probe atom through space and reports what the model says of it there, slab by slab as computed."""
 
 def add_ExplanationServiceServicer_to_server(servicer: ExplanationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
