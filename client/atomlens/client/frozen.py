@@ -1,11 +1,15 @@
-"""Frozen: what dataclasses have in common whose arrays cannot be written to."""
+"""Frozen: what dataclasses and mappings have in common that cannot be written to."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import Field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 class Frozen:
@@ -25,4 +29,25 @@ class Frozen:
 
     def __reduce__(self) -> tuple[type[Any], tuple[Any, ...]]:
         """Copy and pickle through the constructor: arrays come out of a pickle writable."""
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+        return type(self), tuple(getattr(self, field.name) for field in fields(self) if field.init)
+
+
+class FrozenMapping(Mapping[Key, Value]):
+    """A mapping that can be pickled and not be changed."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Mapping[Key, Value]) -> None:
+        self._entries = dict(entries)
+
+    def __getitem__(self, key: Key) -> Value:
+        return self._entries[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return repr(self._entries)

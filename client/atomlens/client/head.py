@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from atomlens.client.frozen import Frozen
+from atomlens.client.frozen import Frozen, FrozenMapping
 from atomlens.client.structure import Floats
 
 WELL_KNOWN = {"energy": "energies", "charge": "charges"}  # head: name of its contributions
@@ -47,22 +47,7 @@ class Head(Frozen):
         yield self.plural, self.contributions
 
 
-class Heads(Mapping[str, Head]):
+class Heads(FrozenMapping[str, Head]):
     """Heads by name, which can be pickled and not be changed."""
 
-    __slots__ = ("_heads",)
-
-    def __init__(self, heads: Mapping[str, Head]) -> None:
-        self._heads = dict(heads)
-
-    def __getitem__(self, name: str) -> Head:
-        return self._heads[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._heads)
-
-    def __len__(self) -> int:
-        return len(self._heads)
-
-    def __repr__(self) -> str:
-        return repr(self._heads)
+    __slots__ = ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from atomlens.client.arrays import array, floats, wrong_shape
 from atomlens.client.elements import NUMBERS, SYMBOLS, formula
 from atomlens.client.errors import InputError
 
@@ -151,9 +152,9 @@ def _numbers_of(symbols: Any) -> list[int]:
 
 
 def _numbers(value: Any) -> npt.NDArray[np.uint8]:
-    numbers = _array("numbers", value)
+    numbers = array("numbers", value)
     if numbers.ndim != 1:
-        raise _wrong_shape("numbers", "(atoms,)", numbers.shape)
+        raise wrong_shape("numbers", "(atoms,)", numbers.shape)
     if numbers.dtype.kind not in "iu" and numbers.size:
         raise InputError(
             f"`numbers` must be integers, got {numbers.dtype}", reason="WRONG_TYPE", field="numbers"
@@ -168,32 +169,32 @@ def _numbers(value: Any) -> npt.NDArray[np.uint8]:
 
 
 def _positions(value: Any) -> Floats:
-    positions = _floats("positions", value)
+    positions = floats("positions", value)
     if positions.size == 0:
         positions = positions.reshape(-1, 3)
     if positions.ndim != 2 or positions.shape[1] != 3:
-        raise _wrong_shape("positions", "(atoms, 3)", positions.shape)
+        raise wrong_shape("positions", "(atoms, 3)", positions.shape)
     return positions
 
 
 def _cell(value: Any) -> Floats:
-    cell = _floats("cell", value)
+    cell = floats("cell", value)
     if cell.shape != (3, 3):
-        raise _wrong_shape("cell", "(3, 3)", cell.shape)
+        raise wrong_shape("cell", "(3, 3)", cell.shape)
     return cell
 
 
 def _pbc(value: Any) -> npt.NDArray[np.bool_]:
     pbc = np.asarray(value)
     if pbc.shape not in ((), (3,)):
-        raise _wrong_shape("pbc", "(3,)", pbc.shape)
+        raise wrong_shape("pbc", "(3,)", pbc.shape)
     return np.broadcast_to(pbc.astype(np.bool_), 3)
 
 
 def _number(name: str, value: Any) -> float:
-    number = _floats(name, value)
+    number = floats(name, value)
     if number.ndim:
-        raise _wrong_shape(name, "one number", number.shape)
+        raise wrong_shape(name, "one number", number.shape)
     return float(number)
 
 
@@ -204,24 +205,3 @@ def _whole(name: str, value: Any) -> int:
             f"`{name}` must be a multiplicity or 0, got {value}", reason="WRONG_TYPE", field=name
         )
     return int(number)
-
-
-def _floats(name: str, value: Any) -> Floats:
-    array = _array(name, value)
-    if array.dtype.kind not in "iuf" and array.size:
-        raise InputError(f"`{name}` must be numbers, got {array.dtype}", reason="WRONG_TYPE", field=name)
-    floats = array.astype(np.float64)
-    floats.setflags(write=False)
-    return floats
-
-
-def _array(name: str, value: Any) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        message = f"`{name}` must be rows of one length"
-        raise InputError(message, reason="WRONG_SHAPE", field=name) from error
-
-
-def _wrong_shape(name: str, rule: str, shape: tuple[int, ...]) -> InputError:
-    return InputError(f"`{name}` must be {rule}, got {shape}", reason="WRONG_SHAPE", field=name)

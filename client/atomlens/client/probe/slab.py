@@ -19,4 +19,4 @@ class Slab(Frozen):
     values: npt.NDArray[np.float32]  # (fields, points of the slab)
 
     def __len__(self) -> int:
-        return self.values.shape[1]
+        return int(self.values.shape[1])
