@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from atomlens.export.layers import cosine_cutoff, mlp
 from atomlens.export.neighborhood import Neighborhood
-from atomlens.export.network import AtomOutput, check_sizes
+from atomlens.export.network import AtomOutput, Carried, check_sizes
 
 DEVIATION_FLOOR = 1e-2  # of the median deviation: a descriptor that hardly varied must not explode
 
@@ -38,6 +38,7 @@ class BPNN(nn.Module):
     """y_i = network of element Z_i, at the standardised symmetry functions of atom i."""
 
     prepares_atoms = True
+    carries: Carried = "numbers"
     family = "bpnn"
     mean: Tensor
     deviation: Tensor
@@ -71,6 +72,13 @@ class BPNN(nn.Module):
         for number, network in zip(self.settings.elements, self.networks, strict=True):
             y = torch.where(numbers == number, network(x)[:, 0], y)
         return AtomOutput(y, None)
+
+    def probe(self, elements: Tensor, neighborhood: Neighborhood, carried: Tensor) -> Tensor:
+        """Return y = network of element A, at the symmetry functions of the point: (elements, points)."""
+        x = (self.prepare(carried, neighborhood) - self.mean) / self.deviation  # (points, functions)
+        y = torch.stack([network(x)[:, 0] for network in self.networks])  # (networks, points)
+        chosen = elements[:, None] == torch.tensor(self.settings.elements)  # (elements, networks)
+        return y[chosen.to(torch.int64).argmax(1)]
 
 
 class SymmetryFunctions(nn.Module):

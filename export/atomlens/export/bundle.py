@@ -15,9 +15,9 @@ from google.protobuf import json_format
 from atomlens.export.card import Description, make_card
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.examples import verification_batches
-from atomlens.export.graphs import export_atoms
+from atomlens.export.graphs import export_atoms, export_probe
 from atomlens.export.verification import verify
-from atomlens.server.bundle import ATOMS, CARD
+from atomlens.server.bundle import ATOMS, CARD, PROBE
 from atomlens.server.cases import CASES, dump_cases
 from atomlens.server.repository import VERSION
 from atomlens.server.verification import Row
@@ -43,9 +43,9 @@ def export_bundle(checkpoint: Checkpoint, repository: Path, description: Descrip
     if not checkpoint.measured:
         raise ValueError("the training has not ended: `atomlens train --resume` goes on with it")
     model = checkpoint.build()
-    graph = export_atoms(model)
-    rows, cases = verify(model, graph, verification_batches(checkpoint))
-    files = {ATOMS: graph, CASES: dump_cases(cases)}
+    graphs = {ATOMS: export_atoms(model), PROBE: export_probe(model)}
+    rows, cases = verify(model, graphs[ATOMS], verification_batches(checkpoint))
+    files = {**graphs, CASES: dump_cases(cases)}
     card = make_card(checkpoint, description, rows)
     card.files.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     return Exported(write_version(repository / description.name, {CARD: card_json(card), **files}), rows)

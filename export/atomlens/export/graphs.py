@@ -1,11 +1,11 @@
-"""Graphs: a trained model as an ONNX graph that maps structures to contributions."""
+"""Graphs: a trained model as ONNX graphs, of atoms that feel each other and of probes that feel a field."""
 
 from __future__ import annotations
 
 import copy
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import onnx
@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from atomlens.export.layers import LOG2, ShiftedSoftplus
 from atomlens.export.model import Model
-from atomlens.export.neighborhood import NeighborTable
+from atomlens.export.neighborhood import Field, NeighborTable
 
 OPSET = 18
 IR_VERSION = 10
 METHOD = "filters as trained; softplus as max(x, 0) - log(sigmoid(|x|)); neighbor table without scatter"
-INPUTS = ("numbers", "positions", "neighbors", "shifts")
+ATOMS_INPUTS = ("numbers", "positions", "neighbors", "shifts")
 
 
 class AtomsGraph(nn.Module):
@@ -46,6 +46,25 @@ class AtomsGraph(nn.Module):
         return (contributions,) if context is None else (contributions, context)
 
 
+class ProbeGraph(nn.Module):
+    """Ω at points for elements, from the field that the engine feeds: the graph `probe` of a bundle."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = _compiled(model)
+
+    def forward(self, points: Tensor, elements: Tensor, positions: Tensor, carried: Tensor) -> Tensor:
+        """Return Ω (elements, points) in the head's unit.
+
+        Args:
+            points: (points, 3) in Å.
+            elements: (elements,) int64.
+            positions: of the field, (field, 3) in Å.
+            carried: numbers (field,) int64, or context (layers, field, features), as the network carries.
+        """
+        return self.model.probe(elements, Field(points, positions), carried)
+
+
 class CompiledSoftplus(nn.Module):
     """ssp(x) = max(x, 0) − ln σ(|x|) − ln 2: exact at both ends and vectorised by the runtime."""
 
@@ -56,19 +75,50 @@ class CompiledSoftplus(nn.Module):
 
 def export_atoms(model: Model) -> bytes:
     """Return the graph `atoms` of a model: one file with its weights inside, the same bytes every time."""
-    graph = AtomsGraph(model).eval()
-    example = _example(model.network.settings.elements)
-    atoms, slots = torch.export.Dim("atoms"), torch.export.Dim("slots")
+    example = dict(zip(ATOMS_INPUTS, _atoms_example(model), strict=True))
+    axes = {
+        "numbers": ("atoms",),
+        "positions": ("atoms",),
+        "neighbors": ("atoms", "slots"),
+        "shifts": ("atoms", "slots"),
+    }
+    return _export(AtomsGraph(model), example, axes, output_names(model))
+
+
+def export_probe(model: Model) -> bytes:
+    """Return the graph `probe` of a model, made like `atoms`."""
+    axes = {
+        "points": ("points",),
+        "elements": ("elements",),
+        "positions": ("field",),
+        model.network.carries: (None, "field") if model.network.carries == "context" else ("field",),
+    }
+    example = dict(zip(axes, _probe_example(model), strict=True))
+    return _export(ProbeGraph(model), example, axes, [model.settings.head.name])
+
+
+def _export(
+    graph: nn.Module,
+    example: Mapping[str, Tensor],
+    axes: Mapping[str, Sequence[str | None]],
+    outputs: Sequence[str],
+) -> bytes:
+    """Return a graph as ONNX; ``axes`` names the dimensions that vary, None where one does not."""
+    names = sorted({name for dimensions in axes.values() for name in dimensions if name})
+    dims = {name: torch.export.Dim(name) for name in names}
+    shapes = tuple(
+        {index: dims[axis] for index, axis in enumerate(dimensions) if axis} for dimensions in axes.values()
+    )
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            graph,
-            example,
+            graph.eval(),
+            tuple(example.values()),
             dynamo=True,
             external_data=False,
             opset_version=OPSET,
-            input_names=INPUTS,
-            output_names=output_names(model),
-            dynamic_shapes=({0: atoms}, {0: atoms}, {0: atoms, 1: slots}, {0: atoms, 1: slots}),
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_shapes=shapes,
             verbose=False,
         )
     if program is None:
@@ -96,12 +146,20 @@ def _compiled(model: Model) -> Model:
     return twin
 
 
-def _example(elements: tuple[int, ...]) -> tuple[Tensor, ...]:
+def _atoms_example(model: Model) -> tuple[Tensor, ...]:
     """Return inputs of three atoms and two slots: a dimension of one would be taken for a constant."""
-    numbers = torch.tensor([elements[0]] * 3)
+    numbers = torch.tensor([model.network.settings.elements[0]] * 3)
     positions = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.5, 0.0]])
     neighbors = torch.tensor([[1, 2], [0, 2], [0, -1]])
     return numbers, positions, neighbors, torch.zeros(3, 2, 3)
+
+
+def _probe_example(model: Model) -> tuple[Tensor, ...]:
+    """Return inputs of four points, two elements and three atoms."""
+    numbers, positions, *table = _atoms_example(model)
+    _, *context = AtomsGraph(model)(numbers, positions, *table)
+    points = torch.tensor([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 2.0, 0.0], [9.0, 0.0, 0.0]])
+    return points, numbers[:2], positions, context[0].detach() if context else numbers
 
 
 def _strip(proto: onnx.ModelProto) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from atomlens.export.bpnn import BPNN, BPNNSettings
 from atomlens.export.heads import Head, HeadSettings, build_head
+from atomlens.export.neighborhood import Neighborhood
 from atomlens.export.network import Network
 from atomlens.export.schnet import SchNet, SchNetSettings
 
@@ -50,3 +51,8 @@ class Model(nn.Module):
         """Return contributions (atoms,) in the head's unit, and the context."""
         values, context = self.network(numbers, prepared)
         return self.head(values), context
+
+    def probe(self, elements: Tensor, neighborhood: Neighborhood, carried: Tensor) -> Tensor:
+        """Return Ω: (elements, points) in the head's unit, for arguments as of `Network.probe`."""
+        values: Tensor = self.head(self.network.probe(elements, neighborhood, carried))
+        return values

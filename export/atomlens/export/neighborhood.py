@@ -1,9 +1,9 @@
-"""Neighborhood: who feels whom, in the two layouts a network can be run on.
+"""Neighborhood: who feels whom, in the layouts a network can be run on.
 
 A network asks for distances and directions, turns them into filters and convolves:
 c_i = Σ_j features_j ∘ filters_ij. How pairs are laid out is not its concern: graphs are exported on
 neighbor tables, which need no scatter; training uses a half list, which evaluates each filter once for
-the two atoms it joins and is twice as fast.
+the two atoms it joins and is twice as fast; probes feel all atoms of a field.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+TINY = 1e-12  # Å
+
 
 class Neighborhood(Protocol):
-    """Pairs of atoms; ``...`` stands for the layout's own dimensions."""
+    """Pairs of a center and an atom that it feels; ``...`` stands for the layout's own dimensions."""
 
     distances: Tensor  # (...) Å
     directions: Tensor  # (..., 3) unit vectors from center to neighbor
 
     def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
-        """Return Σ_j features_j ∘ filters_ij: (atoms, channels), for filters even in the direction."""
+        """Return Σ_j features_j ∘ filters_ij: (centers, channels), for filters even in the direction."""
 
     def convolve_odd(self, features: Tensor, filters: Tensor) -> Tensor:
         """Return the same sum for filters that change sign with the direction."""
@@ -67,3 +69,19 @@ class HalfList:
         sums = filters.new_zeros(len(features), filters.shape[1])
         sums = sums.index_add(0, self.i, features.index_select(0, self.j) * filters)
         return sums.index_add(0, self.j, features.index_select(0, self.i) * filters, alpha=sign)
+
+
+class Field:
+    """Points and all atoms of a field, (points, field): each point feels those within the cutoff."""
+
+    def __init__(self, points: Tensor, positions: Tensor) -> None:
+        vectors = positions - points[:, None]  # (points, field, 3)
+        self.distances = torch.sqrt((vectors * vectors).sum(2))
+        # On a nucleus there is no direction: it is taken as 0, where 0/0 would be no number.
+        self.directions = vectors / torch.clamp(self.distances, min=TINY)[:, :, None]
+
+    def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return Σ_j features_j ∘ filters_ij: (points, channels)."""
+        return (features * filters).sum(1)
+
+    convolve_odd = convolve

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from torch import Tensor
 
 from atomlens.export.neighborhood import Neighborhood
 from atomlens.server.card import MAX_CUTOFF_ANGSTROM
+
+# What a probe must know of the atoms that it feels: their elements, or the features that they carry.
+Carried = Literal["numbers", "context"]
 
 
 class AtomOutput(NamedTuple):
@@ -43,9 +46,20 @@ class Network(Protocol):
     family: str
     settings: Any
     prepares_atoms: bool  # whether what `prepare` returns is a row per atom, which training may keep
+    carries: Carried
 
     def prepare(self, numbers: Tensor, neighborhood: Neighborhood) -> Any:
         """Return what does not depend on weights and is worth keeping between epochs."""
 
     def __call__(self, numbers: Tensor, prepared: Any) -> AtomOutput:
         """Return the output for each atom."""
+
+    def probe(self, elements: Tensor, neighborhood: Neighborhood, carried: Tensor) -> Tensor:
+        """Return the output for a probe of each element at each point: (elements, points).
+
+        Args:
+            elements: atomic numbers of the probes, (elements,).
+            neighborhood: the points as centers, and the field's atoms that they feel.
+            carried: what the field's atoms carry, as `carries` says: their atomic numbers (field,), or their
+                context (layers, field, features).
+        """

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from atomlens.export.layers import cosine_cutoff, mlp
 from atomlens.export.neighborhood import Neighborhood
-from atomlens.export.network import AtomOutput, check_sizes
+from atomlens.export.network import AtomOutput, Carried, check_sizes
 
 MAX_NUMBER = 118
 
@@ -37,6 +37,7 @@ class SchNet(nn.Module):
     """x⁰ = a_Z;  x ← x + v(Σ_j (W_in x_j) ∘ W(r_ij)) in every block;  y = W_o2 ssp(W_o1 x + b) + b."""
 
     prepares_atoms = False
+    carries: Carried = "context"
     family = "schnet"
 
     def __init__(self, settings: SchNetSettings) -> None:
@@ -63,6 +64,18 @@ class SchNet(nn.Module):
             layers.append(x)
             x = x + block(x, waves, neighborhood)
         return AtomOutput(self.output(x)[:, 0], torch.stack(layers))
+
+    def probe(self, elements: Tensor, neighborhood: Neighborhood, carried: Tensor) -> Tensor:
+        """Return y = out(a_A + Σ_l v^l(Σ_i (W_in x_i^l) ∘ W^l(|r − r_i|))): (elements, points).
+
+        Messages never read the state of their receiver, so that all elements share them.
+        """
+        waves = self.gaussians(neighborhood.distances)  # (..., gaussians)
+        changes = [block(x, waves, neighborhood) for block, x in zip(self.blocks, carried, strict=True)]
+        felt = torch.stack(changes).sum(0)  # (points, features)
+        z = self.embedding(elements)[:, None] + felt  # (elements, points, features)
+        values: Tensor = self.output(z)[:, :, 0]
+        return values
 
 
 class Gaussians(nn.Module):

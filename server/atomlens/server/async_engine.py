@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from atomlens.server.batching import Batcher
+from atomlens.server.contexts import Contexts
 from atomlens.server.engine import Admission, admit, finish
 from atomlens.server.errors import UnavailableError
 from atomlens.server.explanations import Explanations
-from atomlens.server.model import Model
+from atomlens.server.model import Context, Model
+from atomlens.server.probe import Probe
 from atomlens.server.provenance import Provenance
 from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
+from atomlens.server.slab import Slab
 from atomlens.server.structures import Structures
+from atomlens.server.tile_values import TileValues, compute_tile
+from atomlens.server.tiles import Tile
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,6 +32,8 @@ class AsyncEngine:
 
     def __init__(self, repository: Repository, settings: ServerSettings) -> None:
         self.repository, self.limits = repository, settings.limits
+        self._workers = settings.threads
+        self._contexts = Contexts(settings.context_cache_mib * 2**20)
         self._batcher = Batcher(settings.threads, settings.batch_cost, settings.max_queue_cost)
         self._door = ThreadPoolExecutor(settings.threads, "door")
         self._closed = False
@@ -60,6 +68,23 @@ class AsyncEngine:
             sum(one.batch_cost for one in computed),
         )
         return explanations, provenance
+
+    async def context(self, probe: Probe) -> Context | None:
+        """Return what the probe feels of the atoms beside their elements, None where that is all."""
+        return await self._batcher.run(partial(self._contexts.of, probe))
+
+    async def slab(self, probe: Probe, context: Context | None, index: int) -> Slab:
+        """Compute one slab tile by tile, as many at once as there are workers, in turn with other work."""
+        parts = await self.outside(lambda: list(probe.tiles(index)))
+        workers = asyncio.Semaphore(self._workers)
+
+        async def compute(tile: Tile) -> TileValues:
+            async with workers:
+                return await self._batcher.run(partial(compute_tile, probe, context, tile))
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(compute(tile)) for tile in parts]
+        return await self.outside(Slab.assemble, probe, index, parts, [task.result() for task in tasks])
 
     async def outside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function that takes a while outside the event loop.

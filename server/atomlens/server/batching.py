@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +17,8 @@ from atomlens.server.engine import compute
 from atomlens.server.errors import DeadlineError, OverloadedError, UnavailableError
 from atomlens.server.model import Model, Outputs
 from atomlens.server.work import Load, Work
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,21 @@ class Job:
     done: asyncio.Future[Computed]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Errand:
+    """Something else for a worker to do."""
+
+    function: Callable[[], Any]
+    queued: float
+    done: asyncio.Future[Any]
+
+
 class Batcher:
     """Forms a batch whenever a worker is free: at once when idle, fuller the longer the others took.
 
-    A batch holds work of one model, oldest first, up to a cost. Work whose call was cancelled or whose
-    deadline has passed is not computed. Made and used on one event loop.
+    A batch holds work of one model, oldest first, up to a cost. Errands, which nothing is batched with, take
+    their turns among the batches. Work whose call was cancelled or whose deadline has passed is not computed.
+    Made and used on one event loop.
     """
 
     def __init__(self, workers: int, batch_cost: int, max_queue_cost: int) -> None:
@@ -50,6 +65,7 @@ class Batcher:
         self._idle = workers
         self._batch_cost, self._max_queue_cost = batch_cost, max_queue_cost
         self._waiting: dict[Model, deque[Job]] = {}
+        self._errands: deque[Errand] = deque()
         self._queue_cost = 0
         self._freed = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -78,13 +94,28 @@ class Batcher:
         self._dispatch()
         return await job.done
 
+    async def run(self, function: Callable[[], T]) -> T:
+        """Have a worker run a function in its turn and return its result.
+
+        Raises:
+            UnavailableError: the server is leaving.
+        """
+        if self._closed:
+            raise UnavailableError("the server is shutting down")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._errands.append(Errand(function, loop.time(), done))
+        self._dispatch()
+        return await done
+
     async def close(self) -> None:
         """Finish what is being computed, refuse the rest."""
         self._closed = True
-        for jobs in self._waiting.values():
-            for job in jobs:
-                _fail(job, UnavailableError("the server is shutting down"))
+        waiting: Iterable[Job | Errand] = chain(*self._waiting.values(), self._errands)
+        for one in waiting:
+            _fail(one, UnavailableError("the server is shutting down"))
         self._waiting.clear()
+        self._errands.clear()
         self._queue_cost = 0
         self._freed.set()
         await asyncio.gather(*self._running)
@@ -104,11 +135,20 @@ class Batcher:
 
     def _dispatch(self) -> None:
         """Start batches while there are idle workers and work."""
-        while self._idle and (batch := self._next_batch()):
+        while self._idle and (turn := self._next_turn()):
             self._idle -= 1
-            task = asyncio.get_running_loop().create_task(self._occupy(batch))
+            task = asyncio.get_running_loop().create_task(self._occupy(turn))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+
+    def _next_turn(self) -> list[Job] | Errand | None:
+        """Take what has waited longest, with what can be batched with it."""
+        while self._errands and self._errands[0].done.done():
+            self._errands.popleft()
+        oldest = min((jobs[0].queued for jobs in self._waiting.values()), default=math.inf)
+        if self._errands and self._errands[0].queued <= oldest:
+            return self._errands.popleft()
+        return self._next_batch() or (self._errands.popleft() if self._errands else None)
 
     def _next_batch(self) -> list[Job]:
         """Take the oldest job and what else of its model fits beside it."""
@@ -131,13 +171,23 @@ class Batcher:
         self._queue_cost -= job.load.cost
         self._freed.set()
 
-    async def _occupy(self, batch: Sequence[Job]) -> None:
-        """Have one worker compute a batch."""
+    async def _occupy(self, turn: Sequence[Job] | Errand) -> None:
+        """Have one worker compute a batch or run an errand."""
         try:
-            await self._compute(batch)
+            await (self._run(turn) if isinstance(turn, Errand) else self._compute(turn))
         finally:
             self._idle += 1
             self._dispatch()
+
+    async def _run(self, errand: Errand) -> None:
+        """Run an errand outside the event loop and tell who waits."""
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._pool, errand.function)
+        except Exception as error:  # whatever an errand does, the server goes on
+            _fail(errand, error)
+            return
+        if not errand.done.done():
+            errand.done.set_result(result)
 
     async def _compute(self, batch: Sequence[Job]) -> None:
         """Compute a batch outside the event loop and tell those who wait."""
@@ -173,6 +223,6 @@ def _is_wanted(job: Job) -> bool:
     return False
 
 
-def _fail(job: Job, error: Exception) -> None:
+def _fail(job: Job | Errand, error: Exception) -> None:
     if not job.done.done():
         job.done.set_exception(error)

@@ -11,6 +11,7 @@ from atomlens.server.errors import BundleError
 
 CARD = "card.json"
 ATOMS = "atoms.onnx"
+PROBE = "probe.onnx"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Bundle:
     def atoms(self) -> bytes:
         """The graph from structures to contributions and context."""
         return self.files[ATOMS]
+
+    @property
+    def probe(self) -> bytes | None:
+        """The graph from points and the atoms that they feel to Ω, where the model has one."""
+        return self.files.get(PROBE)
 
 
 def _read(path: Path) -> bytes:

@@ -64,14 +64,22 @@ def admit(model: Model, structures: Structures, heads: Sequence[str], limits: Li
     Raises:
         InputError: a head is unknown, or the batch is too large as a whole.
     """
-    wanted = model.heads(heads)
-    failures: dict[int, ServerError] = dict(check(structures, model.card, wanted, limits))
+    return admit_for(model, structures, model.heads(heads), limits)
+
+
+def admit_for(model: Model, structures: Structures, heads: tuple[Head, ...], limits: Limits) -> Admission:
+    """Return what `admit` returns, for properties of these heads or, of none, for no property at all.
+
+    Raises:
+        InputError: the batch is too large as a whole.
+    """
+    failures: dict[int, ServerError] = dict(check(structures, model.card, heads, limits))
     rows = np.setdiff1d(np.arange(len(structures)), list(failures))
     chosen = structures if len(rows) == len(structures) else structures.take(rows)
     work = model.prepare(chosen, limits)
     distances = _distances(work)
     late = check_pairs(work, rows, distances, limits)
-    return Admission(structures, wanted, rows, work, distances, failures).without(late)
+    return Admission(structures, heads, rows, work, distances, failures).without(late)
 
 
 def compute(model: Model, work: Work) -> Outputs:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from atomlens.server.structures import Floats, Integers, ragged_arange
 
 CANDIDATES = 1_000_000  # distances looked at together
+ROUNDING = 1e-9  # in lattice vectors
 
 
 class TooManyPairsError(Exception):
@@ -44,7 +45,7 @@ def grid_pairs(
     Raises:
         TooManyPairsError: there are more.
     """
-    images = _images(positions, cell, pbc, cutoff, most)
+    images = images_near(positions, cell, pbc, cutoff, most)
     found: list[tuple[Integers, Integers]] = []
     total = 0
     for i, j in _close(images.points, len(positions), cutoff):
@@ -58,14 +59,27 @@ def grid_pairs(
     return centers, images.atoms[others], images.cells[others] - images.cells[centers]
 
 
-def _images(positions: Floats, cell: Floats, pbc: npt.NDArray[np.bool_], cutoff: float, most: int) -> Images:
-    """Return the atoms, wrapped, and the images that lie within the cutoff of the box around them."""
+def images_near(
+    positions: Floats,
+    cell: Floats,
+    pbc: npt.NDArray[np.bool_],
+    cutoff: float,
+    most: int,
+    whole_cell: bool = False,
+) -> Images:
+    """Return the atoms, wrapped, and the images that lie within the cutoff of the box around them.
+
+    With ``whole_cell`` those within the cutoff of any point of the cell.
+
+    Raises:
+        TooManyPairsError: there are more than ``most``.
+    """
     inverse = np.linalg.inv(cell)
     scaled = positions @ inverse
-    atoms, cells = np.arange(len(positions)), -np.where(pbc, np.floor(scaled), 0.0)
+    atoms, cells = np.arange(len(positions)), -lattice_steps(scaled, pbc)
     scaled = scaled + cells
-    low, high = scaled.min(0), scaled.max(0)
-    reach = cutoff * np.linalg.norm(inverse, axis=0) + 1e-9  # in lattice vectors
+    low, high = (np.zeros(3), np.ones(3)) if whole_cell else (scaled.min(0), scaled.max(0))
+    reach = cutoff * np.linalg.norm(inverse, axis=0) + ROUNDING  # in lattice vectors
     for axis in np.flatnonzero(pbc):
         steps = int(np.ceil(reach[axis]))
         if len(atoms) * (2 * steps + 1) > most:
@@ -77,6 +91,14 @@ def _images(positions: Floats, cell: Floats, pbc: npt.NDArray[np.bool_], cutoff:
         cells[:, axis] += moves[move]
         scaled[:, axis] += moves[move]
     return Images(atoms, cells.astype(np.int64), positions[atoms] + cells @ cell)
+
+
+def lattice_steps(scaled: Floats, pbc: npt.NDArray[np.bool_]) -> Floats:
+    """Return the whole lattice vectors that lead from the home cell to scaled positions: (points, 3).
+
+    What rounding has put below a face of the cell is on it.
+    """
+    return np.where(pbc, np.floor(scaled + ROUNDING), 0.0)
 
 
 def _close(points: Floats, centers: int, cutoff: float) -> Iterator[tuple[Integers, Integers]]:

@@ -17,6 +17,8 @@ class Limits:
     batch_cost: int = 50_000  # beyond which a batch is closed
     max_coordinate_angstrom: float = 1e6
     min_distance_angstrom: float = 0.01  # below which two atoms are on one place
+    max_probe_points: int = 20_000_000
+    max_probe_extent_angstrom: float = 1000.0  # of a grid along each axis
 
     def __post_init__(self) -> None:
         for field in fields(self):

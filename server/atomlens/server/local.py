@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from atomlens.server import answers
+from atomlens.server.contexts import Contexts
+from atomlens.server.cpus import available_cpus
 from atomlens.server.engine import Engine
+from atomlens.server.probe import Probe
 from atomlens.server.settings import ServerSettings
+from atomlens.server.slab import Slab
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
-from atomlens.v1 import explanation_service_pb2, model_service_pb2
+from atomlens.server.summary import Summary
+from atomlens.server.tile_values import compute_tile
+from atomlens.v1 import explanation_service_pb2, model_service_pb2, probes_pb2
 
 
 class LocalService:
@@ -21,7 +29,9 @@ class LocalService:
 
     def __init__(self, models: Path | None = None, provider: str = "cpu") -> None:
         """Load a directory of models, the bundled ones for None; limits come from the environment."""
-        self._engine = Engine.open(models, provider, ServerSettings.from_environment({}).limits)
+        settings = ServerSettings.from_environment({})
+        self._engine = Engine.open(models, provider, settings.limits)
+        self._contexts = Contexts(settings.context_cache_mib * 2**20)
 
     def explain(
         self, request: explanation_service_pb2.ExplainRequest
@@ -43,6 +53,20 @@ class LocalService:
         for request in requests:
             chunk = Chunk.from_proto(request)
             yield chunk.answered(*self._engine.ask(options.model, chunk.structures, options.heads))
+
+    def probe(self, request: probes_pb2.ProbeRequest) -> Iterator[probes_pb2.ProbeResponse]:
+        """Answer a probe, slab by slab as they are asked for, on all cores."""
+        probe = Probe.from_proto(request, self._engine.repository, self._engine.limits)
+        yield probe.header()
+        context, summary = self._contexts.of(probe), Summary(probe)
+        with ThreadPoolExecutor(available_cpus(), "tiles") as pool:
+            for index in range(probe.first_slab, probe.slabs):
+                parts = list(probe.tiles(index))
+                results = list(pool.map(partial(compute_tile, probe, context), parts))
+                slab = Slab.assemble(probe, index, parts, results)
+                summary.add(slab)
+                yield slab.to_proto()
+        yield summary.to_proto()
 
     def list_models(
         self,

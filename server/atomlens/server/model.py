@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from atomlens.server.bundle import Bundle
 from atomlens.server.card import Card, Head
-from atomlens.server.errors import BundleError, InputError
+from atomlens.server.errors import BundleError, InputError, UnusableModelError
 from atomlens.server.limits import Limits
-from atomlens.server.neighbors import find_pairs, make_table
+from atomlens.server.neighbors import NeighborTable, find_pairs, make_table
+from atomlens.server.probe_session import ProbeSession
 from atomlens.server.session import AtomsSession
-from atomlens.server.structures import Floats, Structures
+from atomlens.server.structures import Floats, Integers, Structures
 from atomlens.server.work import Work
 
 Outputs = dict[str, Floats]  # (atoms,) of each head
+Context = npt.NDArray[np.float32]  # (layers, atoms, features)
 
 
 class Model:
@@ -29,6 +32,9 @@ class Model:
             )
         self.name, self.version, self.bundle, self.provider = name, version, bundle, provider
         self._session = AtomsSession(bundle.atoms, bundle.card, provider)
+        self._probe: ProbeSession | None = None
+        if bundle.probe is not None:
+            self._probe = ProbeSession(bundle.probe, bundle.card, provider, self._session.has_context)
         self._warm_up()
 
     @classmethod
@@ -76,16 +82,63 @@ class Model:
 
     def run(self, work: Work) -> Outputs:
         """Return what the graph says of each atom, in each head's unit, without offsets."""
-        numbers, near = work.structures.numbers, work.near_origin
-        table = make_table(near.pairs, len(numbers))
-        return self._session.run(numbers, near.structures.positions.astype(np.float32), table)
+        return self._session.run(*_inputs(work))
+
+    @property
+    def takes_probes(self) -> bool:
+        """Whether the bundle has a probe graph."""
+        return self._probe is not None
+
+    def context(self, work: Work) -> Context | None:
+        """Return what probes feel of each atom beside its element; None where that is all."""
+        if self._probe is None or not self._probe.needs_context:
+            return None
+        return self._session.context(*_inputs(work))
+
+    def probe(
+        self,
+        heads: Sequence[Head],
+        elements: Integers,
+        points: Floats,
+        numbers: Integers,
+        positions: Floats,
+        context: Context | None,
+    ) -> npt.NDArray[np.float32]:
+        """Return Ω (heads · elements, points) for arguments as of `ProbeSession.run`.
+
+        Raises:
+            UnusableModelError: the model has no probe graph.
+        """
+        if self._probe is None:
+            raise UnusableModelError(f"{self.name}@{self.version} has no probe.onnx", "NO_PROBE", "model")
+        return self._probe.run(heads, elements, points, numbers, positions, context)
 
     def _warm_up(self) -> None:
         """Run a row of all elements, 1 Å apart, and one atom alone."""
         numbers = [*self.card.elements, self.card.elements[0]]
         positions = np.arange(len(numbers))[:, None] * [1.0, 0.0, 0.0]
-        outputs = self.run(self.prepare(Structures.molecules([len(numbers) - 1, 1], numbers, positions)))
+        work = self.prepare(Structures.molecules([len(numbers) - 1, 1], numbers, positions))
+        outputs = self.run(work)
         if not all(np.isfinite(values).all() for values in outputs.values()):
             raise BundleError("atoms.onnx: gives numbers that are not finite")
         if any(values.shape != (len(numbers),) for values in outputs.values()):
             raise BundleError("atoms.onnx: outputs of heads must be (atoms,)")
+        if self._probe is not None:
+            self._warm_up_probes(work)
+
+    def _warm_up_probes(self, work: Work) -> None:
+        """Carry a probe of every element past the atoms."""
+        elements, numbers = np.array(self.card.elements), work.structures.numbers
+        points = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
+        context = self.context(work)
+        values = self.probe(self.card.heads, elements, points, numbers, work.structures.positions, context)
+        if values.shape != (len(self.card.heads) * len(elements), len(points)):
+            raise BundleError("probe.onnx: outputs of heads must be (elements, points)")
+        if not np.isfinite(values).all():
+            raise BundleError("probe.onnx: gives numbers that are not finite")
+
+
+def _inputs(work: Work) -> tuple[Integers, npt.NDArray[np.float32], NeighborTable]:
+    """Return numbers, positions and neighbor table as the atoms graph reads them."""
+    numbers, near = work.structures.numbers, work.near_origin
+    return numbers, near.structures.positions.astype(np.float32), make_table(near.pairs, len(numbers))

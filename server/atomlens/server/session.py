@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from atomlens.server.bundle import ATOMS
 from atomlens.server.card import Card
 from atomlens.server.errors import BundleError, EngineError
 from atomlens.server.neighbors import NeighborTable
@@ -16,6 +18,7 @@ from atomlens.server.structures import Floats, Integers
 Provider = Literal["cpu", "cuda"]
 PROVIDERS: dict[str, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INPUTS = frozenset({"numbers", "positions", "neighbors", "shifts"})
+CONTEXT = "context"
 FLOATS = "tensor(float)"
 NOWHERE = "/nonexistent"  # where weights outside the file are looked for: they are refused
 
@@ -24,13 +27,56 @@ class ProviderError(Exception):
     """The provider that was asked for is not to be had here."""
 
 
+class Session:
+    """One graph of a bundle. Any number of threads may run it at once."""
+
+    def __init__(self, file: str, graph: bytes, provider: str, threads: int = 1) -> None:
+        self._file = file
+        self._session = _open(file, graph, provider, threads)
+        self.inputs = frozenset(node.name for node in self._session.get_inputs())
+        self.outputs = {node.name: node.type for node in self._session.get_outputs()}
+
+    def check_contract(self, known: frozenset[str], wanted: Sequence[str]) -> None:
+        """Do nothing if the graph asks for known inputs alone and has the wanted outputs.
+
+        Raises:
+            BundleError: it breaks the contract.
+        """
+        if not self.inputs <= known:
+            raise BundleError(f"{self._file}: asks for unknown inputs {sorted(self.inputs - known)}")
+        missing = set(wanted) - set(self.outputs)
+        if missing:
+            raise BundleError(f"{self._file}: lacks the outputs {sorted(missing)} of the card's heads")
+        for name in wanted:
+            if self.outputs[name] != FLOATS:
+                raise BundleError(f"{self._file}: output {name!r} must be {FLOATS}, got {self.outputs[name]}")
+
+    def run(self, outputs: Sequence[str], fed: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+        """Return the outputs for what is fed, of which the graph takes what it asks for.
+
+        Raises:
+            EngineError: the runtime failed.
+        """
+        inputs = {name: fed[name] for name in self.inputs}
+        try:
+            arrays: list[npt.NDArray[Any]] = self._session.run(outputs, inputs)
+        except Exception as error:  # the runtime's own errors share no base class
+            raise EngineError(f"the runtime failed: {str(error).splitlines()[0]}") from error
+        return arrays
+
+
 class AtomsSession:
     """The atoms graph of one model. Any number of threads may run it at once."""
 
     def __init__(self, graph: bytes, card: Card, provider: str, threads: int = 1) -> None:
-        self._session = _open(graph, provider, threads)
+        self._session = Session(ATOMS, graph, provider, threads)
         self._heads = [head.name for head in card.heads]
-        self._check_contract()
+        self._session.check_contract(INPUTS, self._heads)
+
+    @property
+    def has_context(self) -> bool:
+        """Whether the graph tells the context of atoms."""
+        return CONTEXT in self._session.outputs
 
     def run(
         self, numbers: Integers, positions: npt.NDArray[np.float32], table: NeighborTable
@@ -43,32 +89,32 @@ class AtomsSession:
             table: the neighbors of the same atoms.
 
         Raises:
-            EngineError: the runtime failed, or gave a number that is not finite.
+            EngineError: the runtime failed.
         """
-        fed = {
-            "numbers": numbers,
-            "positions": positions,
-            "neighbors": table.neighbors,
-            "shifts": table.shifts,
-        }
-        inputs = {node.name: fed[node.name] for node in self._session.get_inputs()}
-        try:
-            outputs = self._session.run(self._heads, inputs)
-        except Exception as error:  # the runtime's own errors share no base class
-            raise EngineError(f"the runtime failed: {str(error).splitlines()[0]}") from error
-        return {name: array.astype(np.float64) for name, array in zip(self._heads, outputs, strict=True)}
+        arrays = self._session.run(self._heads, _fed(numbers, positions, table))
+        return {name: array.astype(np.float64) for name, array in zip(self._heads, arrays, strict=True)}
 
-    def _check_contract(self) -> None:
-        inputs = {node.name for node in self._session.get_inputs()}
-        if not inputs <= INPUTS:
-            raise BundleError(f"atoms.onnx: asks for unknown inputs {sorted(inputs - INPUTS)}")
-        kinds = {node.name: node.type for node in self._session.get_outputs()}
-        missing = set(self._heads) - set(kinds)
-        if missing:
-            raise BundleError(f"atoms.onnx: lacks the outputs {sorted(missing)} of the card's heads")
-        for head in self._heads:
-            if kinds[head] != FLOATS:
-                raise BundleError(f"atoms.onnx: output {head!r} must be {FLOATS}, got {kinds[head]}")
+    def context(
+        self, numbers: Integers, positions: npt.NDArray[np.float32], table: NeighborTable
+    ) -> npt.NDArray[np.float32]:
+        """Return what probes feel of the same atoms: (layers, atoms, features).
+
+        Raises:
+            EngineError: the runtime failed.
+        """
+        (context,) = self._session.run([CONTEXT], _fed(numbers, positions, table))
+        return context
+
+
+def _fed(
+    numbers: Integers, positions: npt.NDArray[np.float32], table: NeighborTable
+) -> dict[str, npt.NDArray[Any]]:
+    return {
+        "numbers": numbers,
+        "positions": positions,
+        "neighbors": table.neighbors,
+        "shifts": table.shifts,
+    }
 
 
 def check_provider(provider: str) -> None:
@@ -86,7 +132,7 @@ def check_provider(provider: str) -> None:
         )
 
 
-def _open(graph: bytes, provider: str, threads: int) -> ort.InferenceSession:
+def _open(file: str, graph: bytes, provider: str, threads: int) -> ort.InferenceSession:
     check_provider(provider)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -101,9 +147,7 @@ def _open(graph: bytes, provider: str, threads: int) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(graph, options, providers=[chosen])
     except Exception as error:  # the runtime's own errors share no base class
-        raise BundleError(
-            f"atoms.onnx: no graph the runtime can load: {str(error).splitlines()[0]}"
-        ) from error
+        raise BundleError(f"{file}: no graph the runtime can load: {str(error).splitlines()[0]}") from error
     if name not in session.get_providers():
         raise ProviderError(f"`provider` {provider} was asked for and the runtime did not grant it")
     session.disable_fallback()  # to the CPU, when a run fails

@@ -15,7 +15,22 @@ from atomlens.server.limits import Limits
 from atomlens.server.session import Provider
 
 PREFIX = "ATOMLENS_"
-KINDS: dict[str, type[str] | type[float]] = {"address": str, "provider": str, "grace_seconds": float}
+KINDS: dict[str, type[str] | type[float]] = {
+    "address": str,
+    "provider": str,
+    "grace_seconds": float,
+    "max_probe_extent_angstrom": float,
+}
+POSITIVE = (
+    "batch_cost",
+    "max_structure_cost",
+    "max_queue_cost",
+    "window_cost",
+    "max_probe_points",
+    "max_probe_extent_angstrom",
+    "probe_streams",
+    "max_message_mib",
+)
 MOST_MIB = 2047  # gRPC counts the bytes of a message in 31 bits
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 
@@ -36,6 +51,12 @@ class ServerSettings:
     max_structure_cost: int = _setting(Limits().max_structure_cost, "cost above which a structure is refused")
     max_queue_cost: int = _setting(20_000_000, "cost that may wait; beyond it calls are refused")
     window_cost: int = _setting(1_000_000, "unanswered cost of a stream above which the server stops reading")
+    max_probe_points: int = _setting(Limits().max_probe_points, "points above which a probe is refused")
+    max_probe_extent_angstrom: float = _setting(
+        Limits().max_probe_extent_angstrom, "length in Å along an axis above which a probe's grid is refused"
+    )
+    probe_streams: int = _setting(8, "probes answered at once, each with 30 MiB of buffers at most")
+    context_cache_mib: int = _setting(64, "memory in MiB for what probes feel of structures probed lately")
     max_message_mib: int = _setting(16, "size of the largest message in MiB")
     grace_seconds: float = _setting(30.0, "time that accepted work has to finish after SIGTERM")
 
@@ -45,12 +66,12 @@ class ServerSettings:
             raise ValueError(f"`address` must be HOST:PORT, got {self.address!r}")
         if self.provider not in get_args(Provider):
             raise ValueError(f"`provider` must be {' or '.join(get_args(Provider))}, got {self.provider!r}")
-        for name in ("batch_cost", "max_structure_cost", "max_queue_cost", "window_cost", "max_message_mib"):
-            if getattr(self, name) <= 0:
+        for name in POSITIVE:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"`{name}` must be positive, got {getattr(self, name)}")
         if self.max_message_mib > MOST_MIB:
             raise ValueError(f"`max_message_mib` must be at most {MOST_MIB}, got {self.max_message_mib}")
-        for name in ("workers", "grace_seconds"):
+        for name in ("workers", "grace_seconds", "context_cache_mib"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"`{name}` must be finite and not negative, got {getattr(self, name)}")
 
@@ -77,6 +98,8 @@ class ServerSettings:
             max_structure_cost=self.max_structure_cost,
             max_request_cost=self.max_queue_cost,
             batch_cost=self.batch_cost,
+            max_probe_points=self.max_probe_points,
+            max_probe_extent_angstrom=self.max_probe_extent_angstrom,
         )
 
     @property

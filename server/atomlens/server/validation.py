@@ -57,6 +57,16 @@ def check_pairs(work: Work, rows: Integers, distances: Floats, limits: Limits) -
     return failures
 
 
+def unknown_element(card: Card, number: int, field: str) -> InputError:
+    """Return the error for an element that the model does not know."""
+    names = ", ".join(SYMBOLS[known] for known in card.elements)
+    if len(card.elements) > MOST_NAMES:
+        names = f"{len(card.elements)} others"
+    return InputError(
+        f"{card.name} does not know element {_symbol(number)}, only {names}", "UNKNOWN_ELEMENT", field
+    )
+
+
 def _shape_rules(structures: Structures, limits: Limits) -> Iterator[Rule]:
     yield Rule(
         structures.counts == 0, "EMPTY_STRUCTURE", "counts", lambda _: "a structure must have atoms, got none"
@@ -89,16 +99,11 @@ def _shape_rules(structures: Structures, limits: Limits) -> Iterator[Rule]:
 def _number_rules(structures: Structures, card: Card) -> Iterator[Rule]:
     known = np.zeros(256, np.bool_)
     known[list(card.elements)] = True
-    names = ", ".join(SYMBOLS[number] for number in card.elements)
-    if len(card.elements) > MOST_NAMES:
-        names = f"{len(card.elements)} others"
     yield Rule(
         ~known[np.clip(structures.numbers, 0, 255)],
         "UNKNOWN_ELEMENT",
         "numbers",
-        lambda atom: (
-            f"{card.name} does not know element {_symbol(int(structures.numbers[atom]))}, only {names}"
-        ),
+        lambda atom: unknown_element(card, int(structures.numbers[atom]), "").message,
         per_atom=True,
     )
     yield Rule(

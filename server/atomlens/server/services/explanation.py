@@ -12,11 +12,13 @@ import grpc
 
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.engine import Admission
+from atomlens.server.services.probe import ProbeStreams
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
 from atomlens.server.work import Work
 from atomlens.v1 import explanation_service_pb2 as pb
 from atomlens.v1 import explanation_service_pb2_grpc as pb_grpc
+from atomlens.v1 import probes_pb2
 
 MOST_CHUNKS = 1000  # of a stream, unanswered at the same time
 
@@ -24,10 +26,13 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
-    """Answers Explain and ExplainStream."""
+    """Answers Explain, ExplainStream and Probe."""
 
-    def __init__(self, engine: AsyncEngine, window_cost: int, draining: asyncio.Event) -> None:
+    def __init__(
+        self, engine: AsyncEngine, window_cost: int, probe_streams: int, draining: asyncio.Event
+    ) -> None:
         self._engine, self._window_cost, self._draining = engine, window_cost, draining
+        self._probes = ProbeStreams(engine, probe_streams, draining)
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:  # noqa: N802
         """Answer a batch."""
@@ -53,6 +58,10 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
                     cost = stream.window.enter(chunk.structures, admission.work)
                     answers.create_task(stream.answer(chunk, admission, cost))
                     await stream.window.room()
+
+    async def Probe(self, request: probes_pb2.ProbeRequest, context: Context) -> None:  # type: ignore[override]  # noqa: N802
+        """Answer with a header, slabs as they are computed, and a trailer."""
+        await self._probes.answer(request, context)
 
     async def _messages(self, context: Context) -> AsyncGenerator[pb.ExplainStreamRequest]:
         """Yield what the client sends until it has no more, or the server is to leave."""

@@ -14,6 +14,12 @@ from atomlens.server.errors import EngineError, ServerError
 
 DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
+# What makes a handler of each kind that the services have.
+MAKERS: dict[str, Callable[..., Any]] = {
+    "unary_unary": grpc.unary_unary_rpc_method_handler,
+    "unary_stream": grpc.unary_stream_rpc_method_handler,
+    "stream_stream": grpc.stream_stream_rpc_method_handler,
+}
 log = logging.getLogger(__name__)
 
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
@@ -31,11 +37,9 @@ class Translation(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not str(handler_call_details.method).startswith("/atomlens."):
             return handler  # None: there is no such method
-        make: Any = grpc.unary_unary_rpc_method_handler
-        if handler.stream_stream:
-            make = grpc.stream_stream_rpc_method_handler
-        behavior = _translated(handler.stream_stream or handler.unary_unary)
-        return make(behavior, handler.request_deserializer, handler.response_serializer)
+        kind = next(kind for kind in MAKERS if getattr(handler, kind))
+        behavior = _translated(getattr(handler, kind))
+        return MAKERS[kind](behavior, handler.request_deserializer, handler.response_serializer)
 
 
 def _translated(behavior: Behavior) -> Behavior:

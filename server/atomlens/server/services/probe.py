@@ -1,0 +1,63 @@
+"""Probe streams: answers to Probe, produced no faster than they are read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+from atomlens.server.async_engine import AsyncEngine
+from atomlens.server.errors import OverloadedError, UnavailableError
+from atomlens.server.probe import Probe
+from atomlens.server.summary import Summary
+from atomlens.v1 import probes_pb2
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ProbeStreams:
+    """The probes that are being answered, no more than so many at once: a reader may stop reading any."""
+
+    def __init__(self, engine: AsyncEngine, most: int, draining: asyncio.Event) -> None:
+        self._engine, self._most, self._draining = engine, most, draining
+        self._open = 0
+
+    async def answer(self, request: probes_pb2.ProbeRequest, context: Context) -> None:
+        """Write the header, every slab when the one before it is taken, and the trailer.
+
+        Raises:
+            ServerError: the request breaks a rule, too many probes are being answered, or the server leaves.
+        """
+        with self._one_more():
+            engine = self._engine
+            probe = await engine.outside(Probe.from_proto, request, engine.repository, engine.limits)
+            await context.write(probe.header())
+            features, summary = await engine.context(probe), Summary(probe)
+            for index in range(probe.first_slab, probe.slabs):
+                self._check_staying(index)
+                slab = await engine.slab(probe, features, index)
+                summary.add(slab)
+                await context.write(slab.to_proto())
+            await context.write(summary.to_proto())
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        if self._open == self._most:
+            raise OverloadedError(
+                f"the server answers at most {self._most} probes at once; try again later", "TOO_MANY_PROBES"
+            )
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+    def _check_staying(self, index: int) -> None:
+        """Let a stream go on elsewhere rather than hold a server that is told to leave."""
+        if self._draining.is_set():
+            raise UnavailableError(
+                f"the server is leaving: ask another from slab {index} on, with the header's digest"
+            )

@@ -1,0 +1,45 @@
+"""Slab: the values of consecutive points, put together from tiles."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from atomlens.server.buffers import encode
+from atomlens.server.probe import Probe
+from atomlens.server.tile_values import Mask, TileValues, Values
+from atomlens.server.tiles import Tile
+from atomlens.v1 import probes_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """Values of the points ``first_point``, ``first_point + 1``, ..."""
+
+    index: int
+    first_point: int
+    values: Values  # (fields, points)
+    close: Mask  # (elements, points)
+    compute_ms: float
+
+    @classmethod
+    def assemble(cls, probe: Probe, index: int, parts: Sequence[Tile], results: Sequence[TileValues]) -> Slab:
+        """Return a slab from the values of all its tiles."""
+        first, last = probe.span(index)
+        values = np.empty((probe.fields, last - first), np.float32)
+        close = np.empty((len(probe.elements), last - first), np.bool_)
+        for tile, result in zip(parts, results, strict=True):
+            values[:, tile.rows], close[:, tile.rows] = result.values, result.close
+        return cls(index, first, values, close, sum(result.compute_ms for result in results))
+
+    def to_proto(self) -> probes_pb2.ProbeResponse:
+        """Return the message for the wire."""
+        values = encode(self.values, "<f4")
+        return probes_pb2.ProbeResponse(
+            slab=probes_pb2.ProbeSlab(
+                index=self.index, first_point=self.first_point, values=values, checksum=zlib.crc32(values)
+            )
+        )

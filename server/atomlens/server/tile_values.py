@@ -1,0 +1,73 @@
+"""Tile values: what a model says of the points of one tile."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from atomlens.server.errors import EngineError
+from atomlens.server.model import Context
+from atomlens.server.probe import Probe
+from atomlens.server.structures import Floats
+from atomlens.server.tiles import Tile
+
+Values = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+FAR_ANGSTROM = 1e3  # from everything a probe feels; well beyond any cutoff
+
+
+class TileValues(NamedTuple):
+    """What the model says of one tile."""
+
+    values: Values  # (fields, points of the tile)
+    close: Mask  # (elements, points of the tile): nearer to a nucleus than in training
+    compute_ms: float
+
+
+def compute_tile(probe: Probe, context: Context | None, tile: Tile) -> TileValues:
+    """Return the values of a tile, and which of its points are close to a nucleus.
+
+    Args:
+        probe: what is asked.
+        context: of all atoms of the structure, (layers, atoms, features), where the model needs it.
+        tile: some of the points.
+
+    Raises:
+        EngineError: the runtime failed, or gave a number that is not finite.
+    """
+    start = time.perf_counter()
+    center = 0.5 * (tile.points.min(0) + tile.points.max(0))
+    points, positions = tile.points - center, probe.field.positions[tile.felt] - center
+    numbers = probe.field.numbers[tile.felt]
+    carried = None if context is None else context[:, probe.field.atoms[tile.felt]]
+    close = _close(probe, points, positions, tile)
+    if not len(numbers):  # an atom that nobody feels: runtimes do badly on empty arrays
+        numbers, positions = probe.elements[:1], np.full((1, 3), FAR_ANGSTROM)
+        carried = None if context is None else np.zeros_like(context[:, :1])
+    values = probe.model.probe(probe.heads, probe.elements, points, numbers, positions, carried)
+    if not np.isfinite(values).all():
+        place = tile.points[np.flatnonzero(~np.isfinite(values).all(0))[0]]
+        raise EngineError(f"{probe.model.name} gave a number that is not finite at {place.tolist()} Å")
+    return TileValues(values, close, 1e3 * (time.perf_counter() - start))
+
+
+def probe_values(probe: Probe) -> Values:
+    """Return what the model says at every place: (fields, points), for probes that fit into memory."""
+    context = probe.model.context(probe.work)
+    values = np.empty((probe.fields, len(probe.places)), np.float32)
+    for slab in range(probe.slabs):
+        first, last = probe.span(slab)
+        for tile in probe.tiles(slab):
+            values[:, first:last][:, tile.rows] = compute_tile(probe, context, tile).values
+    return values
+
+
+def _close(probe: Probe, points: Floats, positions: Floats, tile: Tile) -> Mask:
+    """Return which points are nearer to a nucleus than the pair came in training: (elements, points)."""
+    between = points[:, None] - positions  # (points, felt, 3)
+    squares = np.einsum("pax,pax->pa", between, between)
+    limits = probe.model.card.closest[probe.elements][:, probe.field.numbers[tile.felt]]  # (elements, felt)
+    return np.stack([(squares < distances**2).any(1) for distances in limits])

@@ -1,0 +1,56 @@
+"""Tiles: points that are close together, with the atoms that any of them feels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from atomlens.server.field import Field
+from atomlens.server.structures import Floats, Integers
+
+MOST_POINTS = 1024  # of a tile
+MOST_PAIRS = 32_768  # points x atoms of a tile; a SchNet of 64 features takes 1.5 kB for each
+FEW_ATOMS = 32  # so many that a tile need not be small for their sake
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Some of the points that were to be tiled, and the atoms of the field within the cutoff of their box."""
+
+    rows: Integers  # (points of the tile,) which of the points they are
+    points: Floats  # (points of the tile, 3) Å, in the home cell
+    felt: Integers  # (felt,) which atoms of the field
+
+
+def tiles(points: Floats, field: Field, cutoff_angstrom: float) -> Iterator[Tile]:
+    """Cut points in halves across their longest side until each part is small and feels few atoms.
+
+    The same points make the same tiles, whatever else is asked for beside them.
+    """
+    home = field.home(points)
+    waiting = [(np.arange(len(points)), np.arange(len(field.atoms)))]
+    while waiting:
+        rows, felt = waiting.pop()
+        low, high = home[rows].min(0), home[rows].max(0)
+        felt = felt[_within(field.positions[felt], low, high, cutoff_angstrom)]
+        if _is_small(len(rows), len(felt), float((high - low).max()), cutoff_angstrom):
+            yield Tile(rows, home[rows], felt)
+            continue
+        order = rows[np.argsort(home[rows, int((high - low).argmax())], kind="stable")]
+        half = len(order) // 2
+        waiting += [(order[half:], felt), (order[:half], felt)]
+
+
+def _within(positions: Floats, low: Floats, high: Floats, cutoff: float) -> npt.NDArray[np.bool_]:
+    """Return which positions are closer than the cutoff to a box: (atoms,)."""
+    outside = np.maximum(np.maximum(low - positions, positions - high), 0.0)
+    within: npt.NDArray[np.bool_] = np.einsum("ax,ax->a", outside, outside) < cutoff**2
+    return within
+
+
+def _is_small(points: int, atoms: int, longest: float, cutoff: float) -> bool:
+    fits = points <= MOST_POINTS and points * atoms <= MOST_PAIRS
+    return points == 1 or (fits and (longest <= cutoff or atoms <= FEW_ATOMS))
