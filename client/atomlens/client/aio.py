@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias, cast
 
+import numpy.typing as npt
+
 from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.async_streaming import stream
 from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
@@ -19,6 +21,16 @@ from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Input, Inputs, read_all, read_one
+from atomlens.client.probe.async_stream import AsyncProbeStream
+from atomlens.client.probe.grid import Grid
+from atomlens.client.probe.request import (
+    DEFAULT_PROBE_MODEL,
+    MARGIN_ANGSTROM,
+    SPACING_ANGSTROM,
+    Elements,
+    place,
+    probe_request,
+)
 from atomlens.client.requests import explain_request, read_response
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
 from atomlens.client.stream_settings import StreamSettings
@@ -102,6 +114,27 @@ class AsyncClient:
         finally:
             for answers in streams:
                 await answers.aclose()
+
+    async def probe(
+        self,
+        structure: StructureLike | str | Path,
+        elements: Elements,
+        model: str = DEFAULT_PROBE_MODEL,
+        *,
+        heads: Sequence[str] = (),
+        spacing: float = SPACING_ANGSTROM,
+        margin: float = MARGIN_ANGSTROM,
+        grid: Grid | None = None,
+        points: npt.ArrayLike | None = None,
+        left_out: Sequence[int] = (),
+        slab_points: int = 0,
+    ) -> AsyncProbeStream:
+        """Carry a probe of each element through the space around a structure, as `Client.probe` does."""
+        where = place(spacing, margin, grid, points)
+        one = read_one(structure)
+        request = probe_request(one, elements, model, where, heads, left_out, slab_points)
+        backoff = self._streaming.backoff
+        return await AsyncProbeStream.open(self._transport, one, request, backoff, self._timeout_seconds)
 
     async def models(self) -> list[ModelStatus]:
         """Return every version of every model, those that could not be loaded too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +21,7 @@ from atomlens.v1 import (
     explanation_service_pb2_grpc,
     model_service_pb2,
     model_service_pb2_grpc,
+    probes_pb2,
 )
 
 Request = explanation_service_pb2.ExplainStreamRequest
@@ -38,6 +39,10 @@ class AsyncTransport(Protocol):
 
     def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
         """Open a stream; closing the iterator ends it."""
+        ...
+
+    def probe(self, request: probes_pb2.ProbeRequest) -> AsyncGenerator[probes_pb2.ProbeResponse, None]:
+        """Open the answer to a probe; closing the iterator ends it."""
         ...
 
     async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
@@ -88,6 +93,17 @@ class AsyncGrpcTransport:
             with translated(self.address):
                 async for response in call:
                     opened.set()
+                    yield response
+        finally:
+            call.cancel()
+
+    async def probe(self, request: probes_pb2.ProbeRequest) -> AsyncGenerator[probes_pb2.ProbeResponse, None]:
+        """Open the answer to a probe."""
+        check_open(self._closed)
+        call = self._explanations.Probe(request)
+        try:
+            with translated(self.address):
+                async for response in call:
                     yield response
         finally:
             call.cancel()
@@ -148,6 +164,12 @@ class AsyncLocalTransport:
         finally:
             feeding.cancel()
             feed.put(None)
+
+    async def probe(self, request: probes_pb2.ProbeRequest) -> AsyncGenerator[probes_pb2.ProbeResponse, None]:
+        """Open the answer to a probe, whose slabs are computed in a thread when they are asked for."""
+        answers = iter(self._transport.probe(request))
+        while (response := await asyncio.to_thread(next, answers, None)) is not None:
+            yield response
 
     async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""

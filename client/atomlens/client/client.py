@@ -7,6 +7,8 @@ from itertools import tee
 from pathlib import Path
 from types import TracebackType
 
+import numpy.typing as npt
+
 from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.chunking import Chunker, Item, chunks
@@ -15,6 +17,16 @@ from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.local import LocalTransport
+from atomlens.client.probe.grid import Grid
+from atomlens.client.probe.request import (
+    DEFAULT_PROBE_MODEL,
+    MARGIN_ANGSTROM,
+    SPACING_ANGSTROM,
+    Elements,
+    place,
+    probe_request,
+)
+from atomlens.client.probe.stream import ProbeStream
 from atomlens.client.requests import explain_request, read_response
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
 from atomlens.client.stream_settings import StreamSettings
@@ -99,6 +111,39 @@ class Client:
         finally:
             for answers in streams:
                 answers.close()
+
+    def probe(
+        self,
+        structure: StructureLike | str | Path,
+        elements: Elements,
+        model: str = DEFAULT_PROBE_MODEL,
+        *,
+        heads: Sequence[str] = (),
+        spacing: float = SPACING_ANGSTROM,
+        margin: float = MARGIN_ANGSTROM,
+        grid: Grid | None = None,
+        points: npt.ArrayLike | None = None,
+        left_out: Sequence[int] = (),
+        slab_points: int = 0,
+    ) -> ProbeStream:
+        """Carry a probe of each element through the space around a structure; return what comes of it.
+
+        Args:
+            structure: one molecule or crystal.
+            elements: symbols of the probes, such as ``"H"`` or ``["H", "C"]``.
+            model: the model to ask.
+            heads: names of the heads wanted; all of the model's for none.
+            spacing: distance between the points of a fitted grid in Å.
+            margin: how far a fitted grid reaches beyond the atoms in Å; it spans the cell where that repeats.
+            grid: another grid, instead of a fitted one.
+            points: a list of points in Å (points, 3), instead of a grid.
+            left_out: atoms that probes do not feel, though they shaped what is felt of the others.
+            slab_points: of each slab, a multiple of 16,384; 0 leaves it to the server.
+        """
+        where = place(spacing, margin, grid, points)
+        one = read_one(structure)
+        request = probe_request(one, elements, model, where, heads, left_out, slab_points)
+        return ProbeStream(self._transport, one, request, self._streaming.backoff, self._timeout_seconds)
 
     def models(self) -> list[ModelStatus]:
         """Return every version of every model, those that could not be loaded too."""

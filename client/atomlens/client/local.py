@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Generic
 
 from atomlens.client.errors import InternalError, MissingExtraError, UnusableModelError
 from atomlens.client.requests import embedding_request
 from atomlens.client.translation import from_status
-from atomlens.client.transport import Answers
-from atomlens.v1 import explanation_service_pb2, model_service_pb2
+from atomlens.client.transport import Answers, T_co
+from atomlens.v1 import explanation_service_pb2, model_service_pb2, probes_pb2
 
 
 class LocalTransport:
@@ -31,9 +32,15 @@ class LocalTransport:
         with engine_errors():
             return self._service.explain(request)
 
-    def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
+    def explain_stream(
+        self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
+    ) -> Answers[explanation_service_pb2.ExplainStreamResponse]:
         """Open a stream that computes its answers when they are asked for."""
         return _LocalAnswers(self._service.explain_stream(requests))
+
+    def probe(self, request: probes_pb2.ProbeRequest) -> Answers[probes_pb2.ProbeResponse]:
+        """Open the answer to a probe, whose slabs are computed when they are asked for."""
+        return _LocalAnswers(self._service.probe(request))
 
     def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:  # noqa: ARG002
         """List all models."""
@@ -58,14 +65,14 @@ class LocalTransport:
         """Do nothing: the engine goes with the last that knows it."""
 
 
-class _LocalAnswers:
+class _LocalAnswers(Generic[T_co]):
     """A stream of the engine whose errors are the client's."""
 
-    def __init__(self, answers: Iterator[explanation_service_pb2.ExplainStreamResponse]) -> None:
+    def __init__(self, answers: Iterator[T_co]) -> None:
         self._answers = answers
         self._cancelled = False
 
-    def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+    def __iter__(self) -> Iterator[T_co]:
         with engine_errors():
             for answer in self._answers:
                 if self._cancelled:

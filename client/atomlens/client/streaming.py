@@ -127,7 +127,7 @@ class _Call:
         self.requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self.requests.put(opening)
         self._answers: queue.SimpleQueue[Response | AtomLensError | BaseException] = queue.SimpleQueue()
-        self._call: Answers = transport.explain_stream(iter(self.requests.get, END))
+        self._call: Answers[Response] = transport.explain_stream(iter(self.requests.get, END))
         self._reader = threading.Thread(target=self._read, name="atomlens-answers", daemon=True)
         self._reader.start()
 

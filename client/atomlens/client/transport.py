@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 
@@ -21,8 +21,10 @@ from atomlens.v1 import (
     explanation_service_pb2_grpc,
     model_service_pb2,
     model_service_pb2_grpc,
+    probes_pb2,
 )
 
+T_co = TypeVar("T_co", covariant=True)
 RETRY_POLICY = {
     "maxAttempts": 5,
     "initialBackoff": "0.1s",
@@ -30,7 +32,7 @@ RETRY_POLICY = {
     "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
-# Streams are not in it: they begin again from the ledger.
+# Streams and probes are not in it: they begin again with what is missing.
 SERVICE_CONFIG = {
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -52,10 +54,10 @@ CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
 ]
 
 
-class Answers(Protocol):
+class Answers(Protocol[T_co]):
     """The answers of one stream; cancelling ends it at once."""
 
-    def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+    def __iter__(self) -> Iterator[T_co]:
         """Iterate over the answers."""
         ...
 
@@ -73,8 +75,14 @@ class Transport(Protocol):
         """Explain a batch."""
         ...
 
-    def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
+    def explain_stream(
+        self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
+    ) -> Answers[explanation_service_pb2.ExplainStreamResponse]:
         """Open a stream; it ends when the requests do."""
+        ...
+
+    def probe(self, request: probes_pb2.ProbeRequest) -> Answers[probes_pb2.ProbeResponse]:
+        """Open the answer to a probe, which comes no faster than it is iterated over."""
         ...
 
     def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
@@ -113,10 +121,17 @@ class GrpcTransport:
         with self._open():
             return self._explanations.Explain(request, timeout=timeout_seconds)
 
-    def explain_stream(self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]) -> Answers:
+    def explain_stream(
+        self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
+    ) -> Answers[explanation_service_pb2.ExplainStreamResponse]:
         """Open a stream."""
         with self._open():
             return _GrpcAnswers(self._explanations.ExplainStream(requests), self.address)
+
+    def probe(self, request: probes_pb2.ProbeRequest) -> Answers[probes_pb2.ProbeResponse]:
+        """Open the answer to a probe."""
+        with self._open():
+            return _GrpcAnswers(self._explanations.Probe(request), self.address)
 
     def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""
@@ -149,14 +164,14 @@ class GrpcTransport:
             yield
 
 
-class _GrpcAnswers:
+class _GrpcAnswers(Generic[T_co]):
     """A streaming call whose errors are the client's."""
 
     def __init__(self, call: Any, address: str) -> None:
         self._call = call
         self._address = address
 
-    def __iter__(self) -> Iterator[explanation_service_pb2.ExplainStreamResponse]:
+    def __iter__(self) -> Iterator[T_co]:
         with translated(self._address):
             yield from self._call
 

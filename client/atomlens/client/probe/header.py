@@ -1,0 +1,105 @@
+"""Header and trailer: what a stream of slabs is about, and what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from atomlens.client.elements import SYMBOLS
+from atomlens.client.errors import InternalError
+from atomlens.client.explanation import ModelReference
+from atomlens.client.probe.grid import Grid
+from atomlens.client.probe.probe_field import ProbeField
+from atomlens.v1 import probes_pb2
+
+DTYPE = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeHeader:
+    """What is to come."""
+
+    digest: str  # SHA-256 of all that the values depend on
+    model: ModelReference
+    fields: tuple[ProbeField, ...]
+    grid: Grid | None  # None for a list of points
+    points: int
+    slab_points: int  # of which the last slab may have fewer
+    slabs: int
+
+    @classmethod
+    def from_proto(cls, message: probes_pb2.ProbeHeader) -> ProbeHeader:
+        """Return the header that a message holds; raises `InternalError` when it makes no sense."""
+        if message.dtype != DTYPE:
+            raise InternalError(f"the server sends values of type {message.dtype!r}, not {DTYPE}")
+        header = cls(
+            message.digest,
+            ModelReference(message.model, message.version, message.model_digest, message.provider),
+            tuple(ProbeField(one.head, SYMBOLS[one.element], one.unit) for one in message.fields),
+            _grid(message.grid) if message.HasField("grid") else None,
+            message.points,
+            message.slab_points,
+            message.slabs,
+        )
+        if header.grid is not None and len(header.grid) != header.points:
+            raise InternalError("the server tells another number of points than its grid has")
+        return header
+
+    def length(self, slab: int) -> int:
+        """Return the number of points of a slab."""
+        return min(self.slab_points, self.points - slab * self.slab_points)
+
+
+class ValueRange(NamedTuple):
+    """Lowest and highest value, and the index of the first point that has each; NaN and 0 of no points."""
+
+    minimum: float
+    minimum_point: int
+    maximum: float
+    maximum_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTrailer:
+    """What the last call sent, which after a break is only the rest."""
+
+    slabs: int
+    checksum: int  # CRC-32 of all values, as they were sent
+    ranges: tuple[ValueRange, ...]  # of each field
+    trusted_ranges: tuple[ValueRange, ...]  # of each field, among points that do not extrapolate
+    extrapolating: Mapping[str, int]  # points of each probe that are nearer to a nucleus than in training
+    closest: Mapping[str, Mapping[str, float]]  # of each probe and element: what is nearer, in Å
+    compute_ms: float
+
+    @classmethod
+    def from_proto(cls, message: probes_pb2.ProbeTrailer) -> ProbeTrailer:
+        """Return the trailer that a message holds."""
+        return cls(
+            message.slabs,
+            message.checksum,
+            tuple(map(_range, message.ranges)),
+            tuple(map(_range, message.trusted_ranges)),
+            {SYMBOLS[one.element]: one.points for one in message.closeness},
+            {SYMBOLS[one.element]: _distances(one) for one in message.closeness},
+            message.compute_ms,
+        )
+
+
+def _grid(message: probes_pb2.Grid) -> Grid:
+    return Grid(
+        np.frombuffer(message.origin, "<f8"),
+        np.frombuffer(message.axes, "<f8").reshape(3, 3),
+        np.frombuffer(message.counts, "<i4"),
+    )
+
+
+def _range(message: probes_pb2.ProbeRange) -> ValueRange:
+    return ValueRange(message.minimum, message.minimum_point, message.maximum, message.maximum_point)
+
+
+def _distances(message: probes_pb2.ProbeCloseness) -> dict[str, float]:
+    distances = np.frombuffer(message.distances, "<f8").tolist()
+    return {SYMBOLS[number]: distance for number, distance in zip(message.numbers, distances, strict=True)}
