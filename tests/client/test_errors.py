@@ -15,6 +15,7 @@ from atomlens.client import errors
         errors.InputError("`positions` must be finite", reason="NOT_FINITE", field="positions[1]"),
         errors.UnavailableError("no server"),
         errors.MissingExtraError("report", "reading files"),
+        errors.MissingPackageError("xarray", "`to_xarray()`"),
     ],
     ids=lambda error: type(error).__name__,
 )

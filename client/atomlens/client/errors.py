@@ -12,6 +12,7 @@
     ├── DeadlineError (TimeoutError)        the caller: allow more time
     ├── CancelledError                      nobody: the call was cancelled
     ├── MissingExtraError (ImportError)     who installed AtomLens: install the extra that it names
+    ├── MissingPackageError (ImportError)   who installed AtomLens: install the package that it names
     └── InternalError                       who develops AtomLens: this should not happen
 """
 
@@ -73,6 +74,18 @@ class MissingExtraError(AtomLensError, ImportError):
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
         """Pickle through the constructor, whose arguments are not the message."""
         return type(self), (self.extra, self.purpose)
+
+
+class MissingPackageError(AtomLensError, ImportError):
+    """A library that AtomLens can do without and is not installed."""
+
+    def __init__(self, package: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package `{package}`: pip install {package}")
+        self.package, self.purpose = package, purpose
+
+    def __reduce__(self) -> tuple[type[MissingPackageError], tuple[str, str]]:
+        """Pickle through the constructor, whose arguments are not the message."""
+        return type(self), (self.package, self.purpose)
 
 
 class InternalError(AtomLensError):

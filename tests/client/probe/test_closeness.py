@@ -37,7 +37,8 @@ def double_loop(
 ) -> npt.NDArray[np.bool_]:
     """Return the same from the distances between each point and each image of each atom."""
     cell = np.zeros((3, 3)) if structure.cell is None else structure.cell
-    reach = [range(-15, 16) if repeats else range(1) for repeats in structure.pbc]
+    most = int(25 / (np.linalg.norm(cell, axis=1).max() or 25))
+    reach = [range(-most, most + 1) if repeats else range(1) for repeats in structure.pbc]
     moves = np.array(list(product(*reach))) @ cell  # (images, 3)
     close = np.zeros((len(distances), len(points)), np.bool_)
     for atom, position in enumerate(structure.positions):

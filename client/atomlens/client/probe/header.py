@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from atomlens.client.errors import InternalError
 from atomlens.client.explanation import ModelReference
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.probe_field import ProbeField
+from atomlens.client.probe.value_range import ValueRange
 from atomlens.v1 import probes_pb2
 
 DTYPE = "float32"
@@ -51,15 +51,6 @@ class ProbeHeader:
     def length(self, slab: int) -> int:
         """Return the number of points of a slab."""
         return min(self.slab_points, self.points - slab * self.slab_points)
-
-
-class ValueRange(NamedTuple):
-    """Lowest and highest value, and the index of the first point that has each; NaN and 0 of no points."""
-
-    minimum: float
-    minimum_point: int
-    maximum: float
-    maximum_point: int
 
 
 @dataclass(frozen=True, slots=True)
