@@ -83,9 +83,7 @@ class Server:
                 ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
             ],
         )
-        explanation = ExplanationServicer(
-            self._engine, self.settings.window_cost, self.settings.probe_streams, self._draining
-        )
+        explanation = ExplanationServicer(self._engine, self.settings, self._draining)
         explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(explanation, server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(repository), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

@@ -20,6 +20,7 @@ KINDS: dict[str, type[str] | type[float]] = {
     "provider": str,
     "grace_seconds": float,
     "max_probe_extent_angstrom": float,
+    "probe_patience_seconds": float,
 }
 POSITIVE = (
     "batch_cost",
@@ -29,6 +30,7 @@ POSITIVE = (
     "max_probe_points",
     "max_probe_extent_angstrom",
     "probe_streams",
+    "probe_patience_seconds",
     "max_message_mib",
 )
 MOST_MIB = 2047  # gRPC counts the bytes of a message in 31 bits
@@ -56,6 +58,9 @@ class ServerSettings:
         Limits().max_probe_extent_angstrom, "length in Å along an axis above which a probe's grid is refused"
     )
     probe_streams: int = _setting(8, "probes answered at once, each with 30 MiB of buffers at most")
+    probe_patience_seconds: float = _setting(
+        600.0, "time without reading after which a probe is ended, to be taken up again by its client"
+    )
     context_cache_mib: int = _setting(64, "memory in MiB for what probes feel of structures probed lately")
     max_message_mib: int = _setting(16, "size of the largest message in MiB")
     grace_seconds: float = _setting(30.0, "time that accepted work has to finish after SIGTERM")

@@ -13,6 +13,7 @@ import grpc
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.engine import Admission
 from atomlens.server.services.probe import ProbeStreams
+from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
 from atomlens.server.work import Work
@@ -28,11 +29,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
     """Answers Explain, ExplainStream and Probe."""
 
-    def __init__(
-        self, engine: AsyncEngine, window_cost: int, probe_streams: int, draining: asyncio.Event
-    ) -> None:
-        self._engine, self._window_cost, self._draining = engine, window_cost, draining
-        self._probes = ProbeStreams(engine, probe_streams, draining)
+    def __init__(self, engine: AsyncEngine, settings: ServerSettings, draining: asyncio.Event) -> None:
+        self._engine, self._window_cost, self._draining = engine, settings.window_cost, draining
+        self._probes = ProbeStreams(engine, settings, draining)
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:  # noqa: N802
         """Answer a batch."""

@@ -12,6 +12,7 @@ import grpc
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.errors import OverloadedError, UnavailableError
 from atomlens.server.probe import Probe
+from atomlens.server.settings import ServerSettings
 from atomlens.server.summary import Summary
 from atomlens.v1 import probes_pb2
 
@@ -21,8 +22,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ProbeStreams:
     """The probes that are being answered, no more than so many at once: a reader may stop reading any."""
 
-    def __init__(self, engine: AsyncEngine, most: int, draining: asyncio.Event) -> None:
-        self._engine, self._most, self._draining = engine, most, draining
+    def __init__(self, engine: AsyncEngine, settings: ServerSettings, draining: asyncio.Event) -> None:
+        self._engine, self._draining = engine, draining
+        self._most, self._patience_seconds = settings.probe_streams, settings.probe_patience_seconds
         self._open = 0
 
     async def answer(self, request: probes_pb2.ProbeRequest, context: Context) -> None:
@@ -34,14 +36,26 @@ class ProbeStreams:
         with self._one_more():
             engine = self._engine
             probe = await engine.outside(Probe.from_proto, request, engine.repository, engine.limits)
-            await context.write(probe.header())
+            await self._write(context, probe.header())
             features, summary = await engine.context(probe), Summary(probe)
             for index in range(probe.first_slab, probe.slabs):
                 self._check_staying(index)
                 slab = await engine.slab(probe, features, index)
                 summary.add(slab)
-                await context.write(slab.to_proto())
-            await context.write(summary.to_proto())
+                await self._write(context, slab.to_proto())
+            await self._write(context, summary.to_proto())
+
+    async def _write(self, context: Context, message: probes_pb2.ProbeResponse) -> None:
+        """Write a message when the reader has room for it; one who has none for long loses the place."""
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                await context.write(message)
+        except TimeoutError:
+            raise UnavailableError(
+                f"nothing was read for {self._patience_seconds:g} s: ask for the missing slabs, with the "
+                "header's digest",
+                "STALLED",
+            ) from None
 
     @contextmanager
     def _one_more(self) -> Iterator[None]:
