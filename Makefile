@@ -24,7 +24,7 @@ help:  ## list the tasks
 demo: $(VENV)/.demo  ## explain aspirin with the bundled models
 	$(BIN)/atomlens explain examples/aspirin.xyz --format table
 
-test: $(VENV)/.test $(PROTO_VENV)/.done  ## run all tests
+test: $(VENV)/.test $(PROTO_VENV)/.done $(VENV)/.browser  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.check $(PROTO_VENV)/.done  ## lint and type-check everything
@@ -97,6 +97,13 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.check: $(VENV)/.test
 	$(PIP) --editable '.[check]'
+	touch $@
+
+# Tests of pages open them in Chromium. Debian's is installed where it is missing and may be; elsewhere they are skipped.
+$(VENV)/.browser: $(VENV)/.made
+	command -v chromium || command -v chromium-browser || command -v google-chrome || { test "$$(id -u)" = 0 && command -v apt-get && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends --yes chromium; } || \
+		echo 'no Chromium: tests of pages are skipped'
 	touch $@
 
 $(PROTO_VENV)/.done: pyproject.toml
