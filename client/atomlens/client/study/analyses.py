@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from atomlens.client.embedding import Periodicity
-from atomlens.client.errors import InputError
+from atomlens.client.errors import InputError, UnusableModelError
 from atomlens.client.study.answers import Answers
 from atomlens.client.study.charges import (
     ChargeFindings,
@@ -21,13 +21,13 @@ from atomlens.client.study.contributions import contribution_section
 from atomlens.client.study.embedding_section import embedding_expectations, embedding_section
 from atomlens.client.study.errors import comparable, error_section
 from atomlens.client.study.expectations import (
-    BENZENE_MAPS,
     WATER,
     Labelled,
     charge_expectations,
     energy_expectations,
 )
 from atomlens.client.study.labels import Label, label_names
+from atomlens.client.study.maps import map_expectation
 from atomlens.client.study.material import Material
 from atomlens.client.study.ring_section import ring_section
 from atomlens.client.study.rings import rank_rings
@@ -140,8 +140,19 @@ def energies(material: Material) -> Findings:
         if verdicts
         else (LeftOut("order of energies", "no model of energies explained molecules that are not periodic"),)
     )
-    maps = (Verdict("every model", "benzene", BENZENE_MAPS),)
-    return Findings(verdicts=(*verdicts, *maps), left_out=left_out)
+    return Findings(verdicts=tuple(verdicts), left_out=left_out)
+
+
+def maps(material: Material) -> Findings:
+    """Return whether maps of benzene are as symmetric as it is, of models that were asked about molecules."""
+    verdicts: list[Verdict] = []
+    left_out: list[LeftOut] = []
+    for model in dict.fromkeys(one.model for one in material.answers if one.sample.is_molecular):
+        try:
+            verdicts.append(Verdict(model, "benzene", map_expectation(material.client, model)))
+        except (InputError, UnusableModelError) as error:
+            left_out.append(LeftOut(f"maps of benzene by {model}", str(error)))
+    return Findings(verdicts=tuple(verdicts), left_out=tuple(left_out))
 
 
 def rings(material: Material) -> Findings:
@@ -184,6 +195,7 @@ ANALYSES: tuple[Analysis, ...] = (
     property_errors,
     energies,
     charges,
+    maps,
     distributions,
     comparisons,
     rings,

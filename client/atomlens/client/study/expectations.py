@@ -55,14 +55,6 @@ class Expectation:
     numbers: Mapping[str, float] = field(default_factory=dict)  # the same for JSON
 
 
-BENZENE_MAPS = Expectation(
-    "Ω: maps of benzene are mirror symmetric, differ for H, C, N and O, and fade outwards",
-    "by probes on a grid",
-    "models cannot be probed in space yet",
-    None,
-)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
     """What a model says of atoms whose environments are known; atoms without a value are left out."""
