@@ -15,6 +15,7 @@ from atomlens.client.errors import AtomLensError, InputError, MissingExtraError
 COMMANDS = {
     "explain": "explain what models predict, atom by atom",
     "models": "list models, or show what one is",
+    "probe": "show what a model says of a probe atom around a structure",
     "embedding": "show what a model learned of the elements",
     "study": "test what models explain against data (extra `study`)",
     "serve": "run the server (extra `server`)",
