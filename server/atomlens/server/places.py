@@ -16,6 +16,7 @@ from atomlens.v1 import probes_pb2
 
 FLATTEST = 1e-6  # volume of a grid's axes over the product of their lengths
 LONGEST_AXIS = 2**31 - 1  # points
+ROUNDING = 1e-9  # of a step, and of an Å: what sums of float64 may be off by
 
 
 class Places(Protocol):
@@ -106,13 +107,14 @@ class Grid:
         pbc, cell = structure.pbc[0], structure.complete_cells[0]
         scaled = structure.positions @ np.linalg.inv(cell)  # a unit is 1 Å where nothing repeats
         low = np.where(pbc, 0.0, scaled.min(0) - margin)
-        widths = np.where(pbc, np.linalg.norm(cell, axis=1), scaled.max(0) + margin - low)
-        steps = np.maximum(np.ceil(widths / spacing - 1e-9), np.where(pbc, 1.0, 0.0))
-        if steps.max() >= LONGEST_AXIS:
-            raise _too_many(float(steps.prod()), "fitted.spacing_angstrom", limits)
-        axes = np.where(pbc[:, None], cell / np.maximum(steps, 1.0)[:, None], cell * spacing)
+        with np.errstate(over="ignore"):  # what is too much is refused
+            widths = np.where(pbc, np.linalg.norm(cell, axis=1), scaled.max(0) + margin - low)
+            steps = np.maximum(np.ceil(widths / spacing - ROUNDING), widths > ROUNDING)
+            if steps.max() >= LONGEST_AXIS:
+                raise _too_many(float(steps.prod()), "fitted.spacing_angstrom", limits)
+            axes = np.where(pbc[:, None], cell / np.maximum(steps, 1.0)[:, None], cell * spacing)
+            excess = np.where(pbc, 0.0, steps * spacing - widths)
         counts = steps.astype(np.int64) + ~pbc
-        excess = np.where(pbc, 0.0, steps * spacing - widths)
         return cls((low - excess / 2) @ cell, axes, counts)._checked(limits, "fitted")
 
     def __len__(self) -> int:
@@ -144,19 +146,21 @@ class Grid:
                 f"`counts` must be 1 or more along each axis, got {self.counts.tolist()}",
                 field=f"{field}.counts",
             )
-        _check_count(len(self), field, limits)
-        volume, lengths = abs(np.linalg.det(self.axes)), np.linalg.norm(self.axes, axis=1)
-        if not volume > FLATTEST * lengths.prod():
-            raise InputError(
-                f"`axes` must span a volume, got {self.axes.tolist()}", "SINGULAR_AXES", f"{field}.axes"
-            )
-        longest = float((lengths * (self.counts - 1)).max())
+        _check_count(math.prod(self.counts.tolist()), field, limits)
+        with np.errstate(all="ignore"):  # broken numbers are what is looked for
+            volume, lengths = abs(np.linalg.det(self.axes)), np.linalg.norm(self.axes, axis=1)
+            longest = float((lengths * (self.counts - 1)).max())
+            spans = volume > FLATTEST * lengths.prod()
         if longest > limits.max_probe_extent_angstrom:
             raise InputError(
                 f"a grid must be at most {limits.max_probe_extent_angstrom:g} Å long along each axis, got "
                 f"{longest:g} Å",
                 "GRID_TOO_LARGE",
                 field,
+            )
+        if not spans:
+            raise InputError(
+                f"`axes` must span a volume, got {self.axes.tolist()}", "SINGULAR_AXES", f"{field}.axes"
             )
         if (np.abs(self.origin) > limits.max_coordinate_angstrom).any():
             raise InputError(

@@ -21,7 +21,7 @@ from atomlens.server.places import Grid, Places, PointList
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Integers, Structures
 from atomlens.server.tiles import Tile, tiles
-from atomlens.server.validation import unknown_element
+from atomlens.server.validation import check, unknown_element
 from atomlens.server.work import Work
 from atomlens.v1 import probes_pb2
 
@@ -96,7 +96,7 @@ class Probe:
             UnusableModelError: it has no probe graph, or its answer is not the one that was begun.
         """
         model = repository.find(message.model.name, message.model.digest)
-        structure = _structure(message)
+        structure = _structure(message, model, limits)
         probe = cls.of(
             model,
             structure,
@@ -199,12 +199,13 @@ def _check_elements(elements: Integers, model: Model, heads: int) -> None:
         raise unknown_element(model.card, int(elements[unknown[0]]), f"elements[{unknown[0]}]")
 
 
-def _structure(message: probes_pb2.ProbeRequest) -> Structures:
+def _structure(message: probes_pb2.ProbeRequest, model: Model, limits: Limits) -> Structures:
+    """Return the structure of a request, which breaks no rule: a grid is fitted to it."""
     structures = Structures.from_proto(message.structures)
     if len(structures) != 1:
-        raise InputError(
-            f"a probe takes one structure, got {len(structures)}", "WRONG_SHAPE", "structures.counts"
-        )
+        raise InputError(f"a probe takes one structure, got {len(structures)}", field="structures.counts")
+    for error in check(structures, model.card, (), limits).values():
+        raise error
     return structures
 
 
