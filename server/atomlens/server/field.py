@@ -11,7 +11,7 @@ from atomlens.server.errors import InputError
 from atomlens.server.grid import TooManyPairsError, images_near, lattice_steps
 from atomlens.server.structures import Floats, Integers, Structures
 
-MOST_IMAGES = 2_000_000
+MOST_IMAGES = 500_000  # 150 bytes each while they are found, 40 as long as the probe lasts
 
 
 @dataclass(frozen=True, slots=True)
