@@ -16,7 +16,7 @@ from atomlens.server.tiles import Tile
 
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-FAR_ANGSTROM = 1e3  # from everything a probe feels; well beyond any cutoff
+FAR_ANGSTROM = 1e3  # from every point; well beyond any cutoff
 
 
 class TileValues(NamedTuple):
@@ -45,7 +45,7 @@ def compute_tile(probe: Probe, context: Context | None, tile: Tile) -> TileValue
     carried = None if context is None else context[:, probe.field.atoms[tile.felt]]
     close = _close(probe, points, positions, tile)
     if not len(numbers):  # an atom that nobody feels: runtimes do badly on empty arrays
-        numbers, positions = probe.elements[:1], np.full((1, 3), FAR_ANGSTROM)
+        numbers, positions = probe.elements[:1], points.max(0, keepdims=True) + FAR_ANGSTROM
         carried = None if context is None else np.zeros_like(context[:, :1])
     values = probe.model.probe(probe.heads, probe.elements, points, numbers, positions, carried)
     if not np.isfinite(values).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from atomlens.server.structures import Floats, Integers
 MOST_POINTS = 1024  # of a tile
 MOST_PAIRS = 32_768  # points x atoms of a tile; a SchNet of 64 features takes 1.5 kB for each
 FEW_ATOMS = 32  # so many that a tile need not be small for their sake
+WIDEST_ANGSTROM = 64.0  # that a tile with atoms may be: float32 tells places in it apart to 2e-6 Å
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +55,5 @@ def _within(positions: Floats, low: Floats, high: Floats, cutoff: float) -> npt.
 
 def _is_small(points: int, atoms: int, longest: float, cutoff: float) -> bool:
     fits = points <= MOST_POINTS and points * atoms <= MOST_PAIRS
-    return points == 1 or (fits and (longest <= cutoff or atoms <= FEW_ATOMS))
+    widest = cutoff if atoms > FEW_ATOMS else WIDEST_ANGSTROM if atoms else math.inf
+    return points == 1 or (fits and longest <= widest)
