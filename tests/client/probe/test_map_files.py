@@ -118,6 +118,15 @@ def test_several_files_or_none(
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
 
 
+@pytest.mark.parametrize("suffix", SEVERAL)
+def test_a_directory_in_the_place_of_a_file(suffix: str, tmp_path: Path) -> None:
+    """It is named before any file appears."""
+    (tmp_path / f"out.C{suffix}").mkdir()
+    with pytest.raises(InputError, match=rf"`path` must be a file, got the directory .*out\.C\{suffix}"):
+        probe_map().write(tmp_path / f"out{suffix}")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_directory_that_there_is_not(tmp_path: Path) -> None:
     """It is named, and nothing is made."""
     with pytest.raises(FileNotFoundError, match="there is no directory"):

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atomlens.client import InputError
+from atomlens.client import Client, InputError, Structure
 from atomlens.client.probe import Grid, ProbeMap
 from atomlens.client.probe.closeness import close_points
 
-from .conftest import ALIGNED, COUNTS, CRYSTAL, MODEL, POINTS, SKEWED, WATER, fields_of, probe_map
+from .conftest import ALIGNED, CELL, COUNTS, CRYSTAL, MODEL, POINTS, SKEWED, WATER, fields_of, probe_map
 
 
 @pytest.mark.parametrize("where", [ALIGNED, POINTS], ids=["grid", "points"])
@@ -91,6 +91,7 @@ def test_points_that_extrapolate() -> None:
     assert found.flagged == (expected[0].sum(), expected[1].sum())
     assert found.flagged[0] != found.flagged[1]
     np.testing.assert_array_equal(found["C"].extrapolating, expected[1:])
+    np.testing.assert_array_equal(replace(found).select("H").extrapolating, expected[:1])
     either = found.difference("H", "C").extrapolating
     np.testing.assert_array_equal(either[0], expected[0] | expected[1])
     assert not found.extrapolating.flags.writeable
@@ -209,3 +210,45 @@ def test_copies(duplicate: Any) -> None:
         found.values[0] = 0.0
     with pytest.raises(TypeError):
         found.closest["H"]["O"] = 0.0  # type: ignore[index]
+
+
+@pytest.mark.parametrize("left_out", [(), (0,)], ids=["all", "left out"])
+@pytest.mark.parametrize(
+    ("structure", "elements", "model"),
+    [
+        (WATER, ("H", "O"), "toy-schnet-energy"),
+        (
+            Structure([11, 17], [[9.0, -7.0, 2.0], [11.8, -7.0, 2.0]], CELL, True),
+            ("O", "Na"),
+            "toy-schnet-formation",
+        ),
+        (
+            Structure([11, 17], [[9.0, -7.0, 2.0], [11.8, -7.0, 2.0]], CELL, [True, False, True]),
+            ("Cl",),
+            "toy-schnet-formation",
+        ),
+    ],
+    ids=["molecule", "crystal", "slab"],
+)
+@pytest.mark.parametrize(
+    "where",
+    [{"spacing": 0.7}, {"grid": ALIGNED}, {"points": np.random.default_rng(1).uniform(-9, 9, (500, 3))}],
+    ids=["fitted", "grid", "points"],
+)
+def test_the_server_says_the_same(
+    structure: Structure,
+    elements: tuple[str, ...],
+    model: str,
+    left_out: tuple[int, ...],
+    where: dict[str, Any],
+    client: Client,
+) -> None:
+    """What extrapolates and what the ranges are agrees with what the server counted on its own."""
+    stream = client.probe(structure, elements, model, left_out=left_out, **where)
+    found = stream.collect()
+    assert stream.trailer is not None
+    assert dict(zip(found.elements, found.flagged, strict=True)) == stream.trailer.extrapolating
+    ranges = [found.value_range(element) for element in elements]
+    np.testing.assert_array_equal(ranges, stream.trailer.trusted_ranges)
+    everywhere = [found.value_range(element, extrapolating=True) for element in elements]
+    np.testing.assert_array_equal(everywhere, stream.trailer.ranges)

@@ -43,6 +43,8 @@ def write(found: ProbeMap, path: Path) -> tuple[Path, ...]:
     format = format_of(path, isinstance(found.where, Grid))
     _check_finite(found)
     paths = paths_of(path, found.labels)
+    _check_places(paths)
+    _ = found.extrapolating  # of all fields at once, before each has to know
     maps = [found] if format.takes_fields else [found.select(one.element, one.head) for one in found.fields]
     with ExitStack() as opened:
         for one, name in zip(maps, paths, strict=True):
@@ -71,6 +73,13 @@ def paths_of(path: Path, labels: tuple[str, ...]) -> tuple[Path, ...]:
     if len(labels) == 1 or FORMATS[path.suffix.lower()].takes_fields:
         return (path,)
     return tuple(path.with_name(f"{path.stem}.{label}{path.suffix}") for label in labels)
+
+
+def _check_places(paths: tuple[Path, ...]) -> None:
+    """Refuse a directory in the place of a file, which would be found out after others have appeared."""
+    for path in paths:
+        if path.is_dir():
+            raise InputError(f"`path` must be a file, got the directory {path}", field="path")
 
 
 def _check_finite(found: ProbeMap) -> None:

@@ -111,7 +111,10 @@ class ProbeMap(Frozen):
         Raises `InputError` for a field that there is not, and when there is more than one.
         """
         place = find(self.fields, element, head)
-        return replace(self, fields=self.fields[place : place + 1], values=self.values[place : place + 1])
+        part = slice(place, place + 1)
+        chosen = replace(self, fields=self.fields[part], values=self.values[part])
+        chosen._extrapolating[:] = [mask[part] for mask in self._extrapolating]
+        return chosen
 
     def difference(self, element: str, other: str, head: str | None = None) -> ProbeMap:
         """Return the map of one probe less another, as ``H−C``, of one head."""
