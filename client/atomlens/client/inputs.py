@@ -28,7 +28,7 @@ def read_one(value: StructureLike | str | Path) -> Structure:
     if len(items) != 1:
         found = "several structures" if items else "no structure"
         raise InputError(
-            f"{value} holds {found}: name one as {value}@0 or use `explain_many`", field="structure"
+            f"{value} holds {found}, and this takes one, as in {value}@0", field="structure"
         )
     if isinstance(items[0], Failure):
         raise items[0].error
