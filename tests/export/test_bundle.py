@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from atomlens.export import bundle
 from atomlens.export.bundle import card_json, export_bundle, write_version
 from atomlens.export.card import Description
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.graphs import export_atoms
+from atomlens.export.graphs import export_atoms, export_probe
+from atomlens.export.model import Model
 from atomlens.export.verification import VerificationError
+from atomlens.server.verification import CLOSE, IN_PLACE
 from atomlens.v1 import card_pb2
 
 NAMES = [
@@ -31,7 +34,10 @@ def test_a_bundle_vouches_for_its_files(name: str, toy_repository: Path) -> None
     card = json_format.Parse((version / "card.json").read_bytes(), card_pb2.ModelCard())
     others = {path.name: path.read_bytes() for path in version.iterdir() if path.name != "card.json"}
     assert dict(card.files) == {file: hashlib.sha256(content).hexdigest() for file, content in others.items()}
-    assert set(others) == {"atoms.onnx", "verification.npz"}
+    assert set(others) == {"atoms.onnx", "probe.onnx", "verification.npz"}
+    assert {"random molecules", "probes, random molecules", CLOSE, IN_PLACE} <= {
+        row.case for row in card.export.verification
+    }
     assert max(row.largest_error for row in card.export.verification) < card.export.tolerance
 
 
@@ -67,17 +73,27 @@ def test_a_version_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list((tmp_path / "toy").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("file", "export"), [("atoms.onnx", export_atoms), ("probe.onnx", export_probe)], ids=["atoms", "probe"]
+)
 def test_a_graph_that_fails_verification_is_not_written(
-    toy_checkpoints: dict[str, Checkpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: str,
+    export: Callable[[Model], bytes],
+    toy_checkpoints: dict[str, Checkpoint],
+    toy_repository: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A graph of another model's weights is refused and the repository stays empty."""
-    other = replace(
-        toy_checkpoints["toy-bpnn-energy"],
-        weights={name: tensor + 0.05 for name, tensor in toy_checkpoints["toy-bpnn-energy"].weights.items()},
-    )
-    monkeypatch.setattr(bundle, "export_atoms", lambda _: export_atoms(other.build()))
+    checkpoint = toy_checkpoints["toy-bpnn-energy"]
+    weights = {name: tensor + 0.05 for name, tensor in checkpoint.weights.items()}
+    sound = toy_repository / "toy-bpnn-energy" / "1"
+    graphs = {name: (sound / name).read_bytes() for name in ("atoms.onnx", "probe.onnx")}
+    graphs[file] = export(replace(checkpoint, weights=weights).build())
+    monkeypatch.setattr(bundle, "export_atoms", lambda _: graphs["atoms.onnx"])
+    monkeypatch.setattr(bundle, "export_probe", lambda _: graphs["probe.onnx"])
     with pytest.raises(VerificationError, match="differs from the network"):
-        export_bundle(toy_checkpoints["toy-bpnn-energy"], tmp_path / "models", Description("toy"))
+        export_bundle(checkpoint, tmp_path / "models", Description("toy"))
     assert not (tmp_path / "models").exists()
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.examples import verification_batches
+from atomlens.export.examples import probe_points, verification_batches
 from atomlens.server.neighbors import Pairs, find_pairs
-from atomlens.server.structures import Structures
+from atomlens.server.structures import Floats, Structures
 
 
 @pytest.fixture
@@ -92,3 +92,48 @@ def test_the_same_checkpoint_gives_the_same_batches(
     again = verification_batches(checkpoint)
     assert list(again) == list(batches)
     assert all(np.array_equal(again[name].positions, batches[name].positions) for name in batches)
+
+
+def distances(one: Structures, points: Floats) -> Floats:
+    """Return how far each point is from each atom as it was given: (points, atoms) Å."""
+    lengths: Floats = np.linalg.norm(one.positions - points[:, None], axis=2)
+    return lengths
+
+
+@pytest.mark.parametrize("name", ["one atom", "no pairs", "random molecules", "periodic", "mixed batch"])
+def test_probes_sit_around_the_first_and_the_last_structure(
+    name: str, checkpoint: Checkpoint, batches: dict[str, Structures]
+) -> None:
+    """As far as bonds are long, nearer than half an Å, on a nucleus and, of molecules, beyond the cutoff."""
+    structures = batches[name]
+    around = probe_points(checkpoint, structures)
+    assert list(around) == sorted({0, len(structures) - 1})
+    for row, points in around.items():
+        one = structures.take([row])
+        nearest = distances(one, points).min(1)
+        assert (nearest == 0.0).sum() == 1
+        if not one.pbc.any():
+            assert (nearest[nearest > 0] < 0.5).sum() >= 2
+            assert ((nearest > 0.9) & (nearest < 2.6)).sum() >= 2
+            assert (nearest > 5.0).sum() == 1
+
+
+def test_probes_of_periodic_structures_lie_in_any_cell(
+    checkpoint: Checkpoint, batches: dict[str, Structures]
+) -> None:
+    """Some are several cells away from the atoms."""
+    structures = batches["periodic"]
+    for row, points in probe_points(checkpoint, structures).items():
+        one = structures.take([row])
+        cells = np.floor((points - one.positions.mean(0)) @ np.linalg.inv(one.cells[0]) + 0.5)
+        assert len(np.unique(cells, axis=0)) > 4
+        assert np.abs(cells).max() >= 2
+
+
+def test_the_same_structures_are_probed_at_the_same_points(
+    checkpoint: Checkpoint, batches: dict[str, Structures]
+) -> None:
+    """Nothing is drawn without a seed."""
+    for structures in batches.values():
+        once, again = probe_points(checkpoint, structures), probe_points(checkpoint, structures)
+        assert all(np.array_equal(once[row], again[row]) for row in once)

@@ -7,14 +7,16 @@ import hashlib
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from atomlens.server.cases import CASES, dump_cases, load_cases
+from atomlens.server.cases import CASES, Case, dump_cases, load_cases
 from atomlens.server.errors import BundleError
-from atomlens.server.verification import TOLERANCE, VARIANTS, Row, largest_error, verify_bundle
+from atomlens.server.variants import VARIANTS
+from atomlens.server.verification import CLOSE, IN_PLACE, TOLERANCE, Row, largest_error, verify_bundle
 
 NAMES = [
     *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-schnet-formation"),
@@ -28,15 +30,26 @@ def bundle(toy_repository: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(toy_repository / "toy-bpnn-energy" / "1", tmp_path / "toy-bpnn-energy" / "1"))
 
 
-def replace_cases(bundle: Path, content: bytes | None) -> None:
-    """Put other verification cases into a bundle, with a card that vouches for them."""
+def replace_file(bundle: Path, name: str, content: bytes | None) -> None:
+    """Put another file, or none, into a bundle, with a card that vouches for it."""
     card = json.loads((bundle / "card.json").read_text())
     if content is None:
-        del card["files"][CASES]
+        del card["files"][name]
     else:
-        (bundle / CASES).write_bytes(content)
-        card["files"][CASES] = hashlib.sha256(content).hexdigest()
+        (bundle / name).write_bytes(content)
+        card["files"][name] = hashlib.sha256(content).hexdigest()
     (bundle / "card.json").write_text(json.dumps(card))
+
+
+def replace_cases(bundle: Path, change: Callable[[Case], Case]) -> None:
+    """Change every verification case of a bundle."""
+    cases = load_cases((bundle / CASES).read_bytes())
+    replace_file(bundle, CASES, dump_cases([change(case) for case in cases]))
+
+
+def errors(bundle: Path) -> dict[str, float]:
+    """Return the errors of a bundle by case."""
+    return {row.case: row.largest_error for row in verify_bundle(bundle)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,7 +57,14 @@ def test_an_exported_bundle_passes_in_every_case_and_variant(toy_repository: Pat
     """Stored cases, rotations, reflections, translations, permutations and single structures all agree."""
     rows = verify_bundle(toy_repository / name / "1")
     assert all(row.within(TOLERANCE) for row in rows)
-    assert set(VARIANTS) < {row.case for row in rows}
+    cases = [case.name for case in load_cases((toy_repository / name / "1" / CASES).read_bytes())]
+    atoms, probes = [*cases, *VARIANTS], [*cases, *VARIANTS][:-1]
+    assert [row.case for row in rows] == [
+        *atoms,
+        *(f"probes, {probed}" for probed in probes),
+        CLOSE,
+        IN_PLACE,
+    ]
 
 
 def test_a_changed_graph_is_refused_by_its_digest(bundle: Path) -> None:
@@ -56,32 +76,74 @@ def test_a_changed_graph_is_refused_by_its_digest(bundle: Path) -> None:
 
 
 def test_a_graph_that_disagrees_with_the_stored_network_shows_in_the_rows(bundle: Path) -> None:
-    """Contributions that are off by 0.01 give rows that say 0.01."""
-    cases = load_cases((bundle / CASES).read_bytes())
-    wrong = [
-        dataclasses.replace(case, contributions={"energy": case.contributions["energy"] + 0.01})
-        for case in cases
-    ]
-    replace_cases(bundle, dump_cases(wrong))
-    rows = verify_bundle(bundle)
-    assert [row.largest_error for row in rows] == pytest.approx([0.01] * len(rows), abs=1e-4)
-    assert not any(row.within(TOLERANCE) for row in rows)
+    """Contributions that are off by 0.01 give rows that say 0.01, of probes in the place of atoms too."""
+    replace_cases(
+        bundle,
+        lambda case: dataclasses.replace(case, contributions={"energy": case.contributions["energy"] + 0.01}),
+    )
+    found = errors(bundle)
+    wrong = {name: error for name, error in found.items() if error > TOLERANCE}
+    assert set(wrong) == {IN_PLACE, *(name for name in found if not name.startswith("probes"))}
+    assert list(wrong.values()) == pytest.approx([0.01] * len(wrong), abs=1e-4)
+
+
+def test_probes_that_disagree_with_the_stored_network_show_in_the_rows(bundle: Path) -> None:
+    """Values that are off by 0.01 give rows of probes that say 0.01, and leave those of atoms as they are."""
+
+    def shifted(case: Case) -> Case:
+        probed = (
+            dataclasses.replace(one, values={"energy": one.values["energy"] + 0.01}) for one in case.probed
+        )
+        return dataclasses.replace(case, probed=tuple(probed))
+
+    replace_cases(bundle, shifted)
+    found = errors(bundle)
+    wrong = {name: error for name, error in found.items() if error > TOLERANCE}
+    assert set(wrong) == {CLOSE, *(name for name in found if name.startswith("probes, "))}
+    assert 1e-4 < wrong.pop(CLOSE) < 0.0101  # relative to values, the least of which may be below 1
+    assert list(wrong.values()) == pytest.approx([0.01] * len(wrong), abs=1e-4)
+
+
+def test_a_bundle_without_a_graph_of_probes_is_verified_without_them(bundle: Path) -> None:
+    """Whatever its cases know of probes."""
+    before = errors(bundle)
+    replace_file(bundle, "probe.onnx", None)
+    assert errors(bundle) == {name: error for name, error in before.items() if "probes" not in name}
+
+
+def test_cases_that_know_no_probes_still_know_what_atoms_contribute(bundle: Path) -> None:
+    """Probes in the place of atoms are verified against that."""
+    before = errors(bundle)
+    replace_cases(bundle, lambda case: dataclasses.replace(case, probed=()))
+    expected = {name: error for name, error in before.items() if name == IN_PLACE or "probes" not in name}
+    assert errors(bundle) == expected
 
 
 def test_a_bundle_without_cases_cannot_be_verified(bundle: Path) -> None:
     """Nothing to compare with is an error, not a pass."""
-    replace_cases(bundle, None)
+    replace_file(bundle, CASES, None)
     with pytest.raises(BundleError, match="nothing to verify"):
         verify_bundle(bundle)
 
 
 def test_cases_must_cover_the_heads_of_the_card(bundle: Path) -> None:
     """Cases of another head are refused."""
-    cases = load_cases((bundle / CASES).read_bytes())
-    other = [
-        dataclasses.replace(case, contributions={"charge": case.contributions["energy"]}) for case in cases
-    ]
-    replace_cases(bundle, dump_cases(other))
+    replace_cases(
+        bundle,
+        lambda case: dataclasses.replace(case, contributions={"charge": case.contributions["energy"]}),
+    )
+    with pytest.raises(BundleError, match="must have the heads"):
+        verify_bundle(bundle)
+
+
+def test_probes_must_cover_the_heads_of_the_card(bundle: Path) -> None:
+    """Probes of another head are refused."""
+
+    def renamed(case: Case) -> Case:
+        probed = (dataclasses.replace(one, values={"charge": one.values["energy"]}) for one in case.probed)
+        return dataclasses.replace(case, probed=tuple(probed))
+
+    replace_cases(bundle, renamed)
     with pytest.raises(BundleError, match="must have the heads"):
         verify_bundle(bundle)
 

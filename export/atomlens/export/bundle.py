@@ -14,7 +14,7 @@ from google.protobuf import json_format
 
 from atomlens.export.card import Description, make_card
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.examples import verification_batches
+from atomlens.export.examples import probe_points, verification_batches
 from atomlens.export.graphs import export_atoms, export_probe
 from atomlens.export.verification import verify
 from atomlens.server.bundle import ATOMS, CARD, PROBE
@@ -27,7 +27,7 @@ MAPS = {"masses", "offsets", "network", "split", "settings", "versions", "files"
 
 
 class Exported(NamedTuple):
-    """A bundle that was written, and how far its graph is from the network."""
+    """A bundle that was written, and how far its graphs are from the network."""
 
     path: Path  # REPOSITORY/MODEL/VERSION
     rows: list[Row]
@@ -38,13 +38,16 @@ def export_bundle(checkpoint: Checkpoint, repository: Path, description: Descrip
 
     Raises:
         ValueError: the training has not ended, so nothing is known of the model's errors.
-        VerificationError: the graph differs from the network; nothing is written.
+        VerificationError: a graph differs from the network; nothing is written.
     """
     if not checkpoint.measured:
         raise ValueError("the training has not ended: `atomlens train --resume` goes on with it")
     model = checkpoint.build()
     graphs = {ATOMS: export_atoms(model), PROBE: export_probe(model)}
-    rows, cases = verify(model, graphs[ATOMS], verification_batches(checkpoint))
+    batches = verification_batches(checkpoint)
+    points = {name: probe_points(checkpoint, structures) for name, structures in batches.items()}
+    draft = card_json(make_card(checkpoint, description, []))
+    rows, cases = verify(model, graphs, draft, batches, points)
     files = {**graphs, CASES: dump_cases(cases)}
     card = make_card(checkpoint, description, rows)
     card.files.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})

@@ -1,4 +1,4 @@
-"""Examples: the structures on which a graph is compared with its network."""
+"""Examples: the structures, and the points around them, at which graphs are compared with their network."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ SEED = 0
 RANDOM_MOLECULES = 16
 GAP_ANGSTROM = 2.0  # Å between the images of a molecule in a cell
 UNMET_ANGSTROM = 2.0  # how close elements may come that never met in training
+BONDED, NEAR = 4, 2  # points around a structure: as far from an atom as its bonds are long, and nearer
+CELLS = 3  # that a point may lie away from where it was drawn
 
 
 def verification_batches(checkpoint: Checkpoint) -> dict[str, Structures]:
@@ -37,6 +39,30 @@ def verification_batches(checkpoint: Checkpoint) -> dict[str, Structures]:
         "mixed batch": [*atoms, largest, apart, *molecules[4:8], _in_a_cell(molecules[8])],
     }
     return {name: Structures.concatenate(parts) for name, parts in batches.items()}
+
+
+def probe_points(checkpoint: Checkpoint, structures: Structures) -> dict[int, Floats]:
+    """Return points around the first and the last of some structures, by its row: (points, 3) Å.
+
+    Some are as far from an atom as its bonds are long, some nearer, one is on a nucleus and one beyond the
+    cutoff of all. Where a structure repeats, they lie in any cell, but for the one on a nucleus.
+    """
+    rng = np.random.default_rng(SEED)
+    rows = dict.fromkeys([0, len(structures) - 1])
+    return {row: _points_around(rng, structures.take([row]), checkpoint) for row in rows}
+
+
+def _points_around(rng: np.random.Generator, one: Structures, checkpoint: Checkpoint) -> Floats:
+    network, closest = checkpoint.model["network"], _closest(checkpoint)
+    atoms = rng.integers(len(one.numbers), size=BONDED + NEAR)
+    bonds = [_reach(closest, rng.choice(network["elements"]), one.numbers[atom]) for atom in atoms[:BONDED]]
+    distances = np.concatenate([bonds * rng.uniform(1.0, 1.5, BONDED), rng.uniform(0.05, 0.5, NEAR)])
+    directions = rng.normal(size=(len(atoms), 3))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    far = one.positions.max(axis=0) + network["cutoff_angstrom"]
+    points = np.vstack([one.positions[atoms] + distances[:, None] * directions, far])
+    points += (rng.integers(-CELLS, CELLS + 1, points.shape) * one.pbc[0]) @ one.cells[0]
+    return np.vstack([points, one.positions[rng.integers(len(one.numbers))]])
 
 
 def _largest(plain: Mapping[str, list[float]]) -> Structures:
@@ -82,13 +108,18 @@ def _in_a_cell(one: Structures) -> Structures:
 
 def _random_molecule(rng: np.random.Generator, checkpoint: Checkpoint) -> Structures:
     """Return atoms that were put on one by one, none closer than its pair came in training."""
-    closest = {tuple(pair["numbers"]): pair["distance"] for pair in checkpoint.measured["closest"]}
+    closest = _closest(checkpoint)
     numbers = rng.choice(checkpoint.model["network"]["elements"], int(rng.integers(2, 24)))
     positions = np.zeros((1, 3))
     for index in range(1, len(numbers)):
         kept = np.array([_reach(closest, numbers[index], other) for other in numbers[:index]])
         positions = np.vstack([positions, _free_place(rng, positions, kept)])
     return _molecule(numbers, positions)
+
+
+def _closest(checkpoint: Checkpoint) -> dict[tuple[int, ...], float]:
+    """Return how close each pair of elements came in training, in Å."""
+    return {tuple(pair["numbers"]): pair["distance"] for pair in checkpoint.measured["closest"]}
 
 
 def _reach(closest: Mapping[tuple[int, ...], float], one: int, other: int) -> float:

@@ -3,7 +3,7 @@
 A network asks for distances and directions, turns them into filters and convolves:
 c_i = Σ_j features_j ∘ filters_ij. How pairs are laid out is not its concern: graphs are exported on
 neighbor tables, which need no scatter; training uses a half list, which evaluates each filter once for
-the two atoms it joins and is twice as fast; probes feel all atoms of a field.
+the two atoms it joins and is twice as fast; probes feel all atoms of a field, and are verified on pairs.
 """
 
 from __future__ import annotations
@@ -83,5 +83,22 @@ class Field:
     def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
         """Return Σ_j features_j ∘ filters_ij: (points, channels)."""
         return (features * filters).sum(1)
+
+    convolve_odd = convolve
+
+
+class PointPairs:
+    """Pairs of a point and an atom or image that it feels, (pairs,), in any order: sums are scattered."""
+
+    def __init__(self, i: Tensor, j: Tensor, vectors: Tensor, points: int) -> None:
+        self.i, self.j, self.points = i, j, points
+        self.distances = vectors.norm(dim=1)
+        away = self.distances[:, None] > 0
+        self.directions = torch.where(away, vectors / self.distances[:, None], 0.0)  # 0 on a nucleus
+
+    def convolve(self, features: Tensor, filters: Tensor) -> Tensor:
+        """Return Σ_j features_j ∘ filters_ij: (points, channels), of features of the structure's atoms."""
+        sums = filters.new_zeros(self.points, filters.shape[1])
+        return sums.index_add(0, self.i, features.index_select(0, self.j) * filters)
 
     convolve_odd = convolve

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from atomlens.server.cases import CASES, Case, load_cases
 from atomlens.server.errors import BundleError
-from atomlens.server.model import Model
+from atomlens.server.field import Field
+from atomlens.server.model import Context, Model
+from atomlens.server.places import PointList
+from atomlens.server.probe import MOST_FIELDS, Probe
 from atomlens.server.repository import VERSION
-from atomlens.server.structures import Floats, Integers
+from atomlens.server.slab import Slab
+from atomlens.server.structures import Floats, Integers, Structures
+from atomlens.server.tile_values import Mask, Values, compute_tile
+from atomlens.server.variants import VARIANTS, Variants
 
 TOLERANCE = 1e-4  # in the head's unit per atom
-SEED = 0
+CLOSE = "probes close to nuclei, relative"  # to what the network says where that is more than 1
+IN_PLACE = "probes in the place of atoms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +42,55 @@ class Row:
         return math.isfinite(self.largest_error) and self.largest_error <= tolerance
 
 
-def verify_bundle(path: Path, provider: str = "cpu") -> list[Row]:
-    """Return the errors of a bundle's graph against its stored cases, as they are and in every variant.
+class _ProbeErrors(NamedTuple):
+    """The largest errors of probes, by head."""
 
-    Loading checks the digests, the card's contract, and the graph's inputs and outputs.
+    apart: list[float]  # of those that are as far from every atom as in training
+    close: list[float]  # of the others, relative to values above 1
+
+
+def verify_bundle(path: Path, provider: str = "cpu") -> list[Row]:
+    """Return the errors of a bundle's graphs against its stored cases, as they are and in every variant.
+
+    Loading checks the digests, the card's contract, and the graphs' inputs and outputs.
 
     Raises:
         BundleError: the bundle breaks the contract or has no verification cases.
-        EngineError: the graph failed on a case.
+        EngineError: a graph failed on a case.
         ProviderError: the provider is not to be had here.
     """
     model = _load(path.resolve(), provider)
     cases = _cases(model.bundle.files, [head.name for head in model.card.heads])
-    groups = {case.name: [case] for case in cases}
-    groups |= {name: [new for case in cases for new in vary(case)] for name, vary in VARIANTS.items()}
-    return [
-        _row(model, name, head.name, group) for name, group in groups.items() for head in model.card.heads
-    ]
+    rows: list[Row] = []
+    for name, group in _groups(cases, VARIANTS).items():
+        rows += _rows(model, name, _count(group), [_atom_errors(model, case) for case in group])
+    return [*rows, *verify_probes(model, cases, VARIANTS)] if model.takes_probes else rows
+
+
+def verify_probes(model: Model, cases: Sequence[Case], variants: Variants) -> list[Row]:
+    """Return the errors of probes, asked for as the server asks for them.
+
+    Where a probe is closer to an atom than that pair came in training, values may be large and with them what
+    float32 rounds off: errors there are relative to values above 1, in a row of their own. The last row has
+    what holds of any weights: in the place of an atom left out, its element is worth what the atom was.
+
+    Args:
+        model: one that takes probes.
+        cases: with probes or, of older bundles, without.
+        variants: in which probes that are not close to an atom are compared as well.
+
+    Raises:
+        EngineError: the graph failed on a case.
+    """
+    rows: list[Row] = []
+    close: list[list[float]] = []
+    for name, group in _groups(cases, variants).items():
+        probed = [case for case in group if case.probed]
+        errors = [_probe_errors(model, case) for case in probed]
+        rows += _rows(model, f"probes, {name}", _probed(probed), [error.apart for error in errors])
+        close += [] if name in variants else [error.close for error in errors]
+    rows += _rows(model, CLOSE, _probed(cases), close)
+    return rows + _rows(model, IN_PLACE, _count(cases), [_in_place_errors(model, case) for case in cases])
 
 
 def largest_error(got: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
@@ -72,68 +111,86 @@ def _cases(files: Mapping[str, bytes], heads: list[str]) -> list[Case]:
         raise BundleError(f"{CASES}: the bundle has none, so there is nothing to verify it against")
     cases = load_cases(files[CASES])
     for case in cases:
-        if not set(heads) <= set(case.contributions):
+        known = (case.contributions, *(one.values for one in case.probed))
+        if not all(set(heads) <= set(values) for values in known):
             raise BundleError(f"{CASES}: case {case.name!r} must have the heads {heads}")
     return cases
 
 
-def _row(model: Model, name: str, head: str, cases: list[Case]) -> Row:
-    """Return the largest error over the cases, run as the engine runs them."""
-    errors = [
-        largest_error(model.run(model.prepare(case.structures))[head], case.contributions[head])
-        for case in cases
-    ]
-    return Row(name, head, sum(len(case.structures) for case in cases), float(np.max(errors)))
+def _groups(cases: Sequence[Case], variants: Variants) -> dict[str, list[Case]]:
+    """Return every case by its name and, by theirs, the variants of all of them."""
+    groups = {case.name: [case] for case in cases}
+    return groups | {name: [new for case in cases for new in vary(case)] for name, vary in variants.items()}
 
 
-def _rotated(case: Case) -> list[Case]:
-    """Return the case in another orientation; contributions stay."""
-    turn = np.linalg.qr(np.random.default_rng(SEED).normal(size=(3, 3)))[0]
-    return [_moved(case, turn * np.sign(np.linalg.det(turn)))]
+def _count(cases: Sequence[Case]) -> int:
+    return sum(len(case.structures) for case in cases)
 
 
-def _reflected(case: Case) -> list[Case]:
-    """Return the case in a mirror; contributions stay."""
-    return [_moved(case, np.diag([1.0, 1.0, -1.0]))]
+def _probed(cases: Sequence[Case]) -> int:
+    return sum(len(case.probed) for case in cases)
 
 
-def _moved(case: Case, motion: Floats) -> Case:
-    structures = case.structures
-    moved = replace(structures, positions=structures.positions @ motion, cells=structures.cells @ motion)
-    return replace(case, structures=moved)
-
-
-def _translated(case: Case) -> list[Case]:
-    """Return the case far from the origin; contributions stay."""
-    far = case.structures.positions + np.array([40.0, -300.0, 1000.0])
-    return [replace(case, structures=replace(case.structures, positions=far))]
-
-
-def _permuted(case: Case) -> list[Case]:
-    """Return the case with the atoms of each structure in another order; contributions go with them."""
-    rng = np.random.default_rng(SEED)
-    order = np.lexsort([rng.random(len(case.structures.numbers)), case.structures.owners])
-    structures = case.structures
-    shuffled = replace(structures, numbers=structures.numbers[order], positions=structures.positions[order])
-    return [replace(case, structures=shuffled, contributions=_of(case, order))]
-
-
-def _one_by_one(case: Case) -> list[Case]:
-    """Return every structure of the case alone; contributions stay."""
-    rows = [np.array([row]) for row in range(len(case.structures))]
+def _rows(model: Model, name: str, structures: int, errors: Sequence[Sequence[float]]) -> list[Row]:
+    """Return a row for each head from the errors of each case (cases, heads), none without cases."""
     return [
-        Case(case.name, case.structures.take(row), _of(case, case.structures.atoms_of(row))) for row in rows
+        Row(name, head.name, structures, float(np.max(mine)))
+        for head, mine in zip(model.card.heads, zip(*errors, strict=True), strict=bool(errors))
     ]
 
 
-def _of(case: Case, atoms: Integers) -> dict[str, Floats]:
-    return {head: values[atoms] for head, values in case.contributions.items()}
+def _atom_errors(model: Model, case: Case) -> list[float]:
+    """Return the largest error of each head, run as the engine runs it."""
+    got = model.run(model.prepare(case.structures))
+    return [largest_error(got[head.name], case.contributions[head.name]) for head in model.card.heads]
 
 
-VARIANTS: dict[str, Callable[[Case], list[Case]]] = {
-    "all, rotated": _rotated,
-    "all, reflected": _reflected,
-    "all, translated": _translated,
-    "all, atoms permuted": _permuted,
-    "all, one by one": _one_by_one,
-}
+def _probe_errors(model: Model, case: Case) -> _ProbeErrors:
+    largest = []
+    for one in case.probed:
+        values, close = _ask(model, case.structures.take([one.row]), one.elements, one.points)
+        known = np.stack([one.values[head.name] for head in model.card.heads])  # (heads, elements, points)
+        off = np.abs(values - known)
+        relative = off / np.maximum(np.abs(known), 1.0)
+        largest.append([np.where(close, 0.0, off).max((1, 2)), np.where(close, relative, 0.0).max((1, 2))])
+    return _ProbeErrors(*np.max(largest, axis=0).tolist())
+
+
+def _ask(model: Model, one: Structures, elements: Integers, points: Floats) -> tuple[Values, Mask]:
+    """Return Ω (heads, elements, points), and where it is close to an atom (elements, points)."""
+    some = MOST_FIELDS // len(model.card.heads)
+    probe = Probe.of(model, one, elements[:some], PointList(points))
+    context = model.context(probe.work)
+    slabs = [
+        _slab(replace(probe, elements=elements[first : first + some]), context)
+        for first in range(0, len(elements), some)
+    ]
+    values = [slab.values.reshape(len(model.card.heads), -1, len(points)) for slab in slabs]
+    return np.concatenate(values, axis=1), np.concatenate([slab.close for slab in slabs])
+
+
+def _slab(probe: Probe, context: Context | None) -> Slab:
+    tiles = list(probe.tiles(0))
+    return Slab.assemble(probe, 0, tiles, [compute_tile(probe, context, tile) for tile in tiles])
+
+
+def _in_place_errors(model: Model, case: Case) -> list[float]:
+    """Return by head how far probes in the place of atoms are from what those atoms contribute."""
+    structures = case.structures
+    alone = [_in_place_of_atoms(model, structures.take([row])) for row in range(len(structures))]
+    return [
+        largest_error(values, case.contributions[head.name])
+        for values, head in zip(np.concatenate(alone, axis=1), model.card.heads, strict=True)
+    ]
+
+
+def _in_place_of_atoms(model: Model, one: Structures) -> Values:
+    """Return Ω of each atom's element in its place, where it alone is not felt: (heads, atoms)."""
+    probe = Probe.of(model, one, one.numbers[:1], PointList(one.positions[:1]))
+    context, cutoff = model.context(probe.work), model.card.cutoff_angstrom
+    slabs = []
+    for atom in np.arange(len(one.numbers))[:, None]:
+        places, field = PointList(one.positions[atom]), Field.of(one, cutoff, atom)
+        in_place = replace(probe, elements=one.numbers[atom], places=places, left_out=atom, field=field)
+        slabs.append(_slab(in_place, context))
+    return np.concatenate([slab.values for slab in slabs], axis=1)
