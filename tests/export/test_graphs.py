@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 import torch
 
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.graphs import CompiledSoftplus, export_atoms
+from atomlens.export.graphs import CompiledSoftplus, export_atoms, export_probe
 from atomlens.export.layers import shifted_softplus
+from atomlens.export.model import Model
 
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 NAMES = [
@@ -25,9 +27,22 @@ NAMES = [
 
 @pytest.fixture(params=NAMES)
 def graph(request: pytest.FixtureRequest, toy_repository: Path) -> bytes:
-    """The graph of each toy model."""
+    """The graph of atoms of each toy model."""
     path: Path = toy_repository / request.param / "1" / "atoms.onnx"
     return path.read_bytes()
+
+
+@pytest.fixture(params=NAMES)
+def probe(request: pytest.FixtureRequest, toy_repository: Path) -> bytes:
+    """The graph of probes of each toy model."""
+    path: Path = toy_repository / request.param / "1" / "probe.onnx"
+    return path.read_bytes()
+
+
+@pytest.fixture(params=["atoms.onnx", "probe.onnx"])
+def any_graph(request: pytest.FixtureRequest, toy_repository: Path) -> list[bytes]:
+    """The graphs of one kind of all toy models."""
+    return [(toy_repository / name / "1" / request.param).read_bytes() for name in NAMES]
 
 
 def signature(values: object) -> dict[str, tuple[int, list[object]]]:
@@ -64,26 +79,55 @@ def test_schnet_has_a_context_and_bpnn_none(toy_repository: Path) -> None:
         assert [output.name for output in graph.output] == expected
 
 
-def test_a_graph_is_one_file_of_opset_18_that_the_checker_passes(graph: bytes) -> None:
+def test_inputs_and_outputs_of_probes_are_those_of_the_contract(probe: bytes) -> None:
+    """Points and elements are free, and so is the field, of which a probe feels elements or context."""
+    model = onnx.load_from_string(probe).graph
+    inputs, outputs = signature(model.input), signature(model.output)
+    carried = inputs.keys() - {"points", "elements", "positions"}
+    felt = {"numbers": (INT64, ["field"]), "context": (FLOAT, [2, "field", 16])}
+    assert len(carried) == 1
+    assert inputs == {
+        "points": (FLOAT, ["points", 3]),
+        "elements": (INT64, ["elements"]),
+        "positions": (FLOAT, ["field", 3]),
+        **{name: felt[name] for name in carried},
+    }
+    assert len(outputs) == 1
+    assert set(outputs) < {"energy", "charge", "extent", "formation_energy"}
+    assert list(outputs.values()) == [(FLOAT, ["elements", "points"])]
+
+
+def test_probes_ask_for_a_context_where_atoms_give_one(toy_repository: Path) -> None:
+    """SchNet's features; symmetry functions know atoms by their numbers."""
+    for family, expected in (("schnet", "context"), ("bpnn", "numbers")):
+        graph = onnx.load(toy_repository / f"toy-{family}-energy" / "1" / "probe.onnx").graph
+        assert [value.name for value in graph.input] == ["points", "elements", "positions", expected]
+
+
+def test_a_graph_is_one_file_of_opset_18_that_the_checker_passes(any_graph: list[bytes]) -> None:
     """IR 10, no foreign operators, weights inside."""
-    model = onnx.load_from_string(graph)
-    onnx.checker.check_model(model, full_check=True)
-    assert model.ir_version == 10
-    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
-    assert all(weight.data_location == onnx.TensorProto.DEFAULT for weight in model.graph.initializer)
-    assert not model.functions
+    for model in map(onnx.load_from_string, any_graph):
+        onnx.checker.check_model(model, full_check=True)
+        assert model.ir_version == 10
+        assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 18)]
+        assert all(weight.data_location == onnx.TensorProto.DEFAULT for weight in model.graph.initializer)
+        assert sum(len(weight.raw_data) for weight in model.graph.initializer) > 1000
+        assert not model.functions
 
 
-def test_a_graph_tells_nothing_of_the_machine_it_was_made_on(graph: bytes) -> None:
+def test_a_graph_tells_nothing_of_the_machine_it_was_made_on(any_graph: list[bytes]) -> None:
     """No stack traces, source files or directories."""
-    for trace in (".py", "site-packages", sys.prefix, os.getcwd(), str(Path.home()) + os.sep):
-        assert trace.encode() not in graph
-    assert not any(node.metadata_props or node.doc_string for node in onnx.load_from_string(graph).graph.node)
+    for graph in any_graph:
+        for trace in (".py", "site-packages", sys.prefix, os.getcwd(), str(Path.home()) + os.sep):
+            assert trace.encode() not in graph
+        nodes = onnx.load_from_string(graph).graph.node
+        assert not any(node.metadata_props or node.doc_string for node in nodes)
 
 
-def test_nothing_is_scattered(graph: bytes) -> None:
-    """Sums run over slots: deterministic on every provider."""
-    assert not [node for node in onnx.load_from_string(graph).graph.node if "Scatter" in node.op_type]
+def test_nothing_is_scattered(any_graph: list[bytes]) -> None:
+    """Sums run over slots or over a field: deterministic on every provider."""
+    for graph in any_graph:
+        assert not [node for node in onnx.load_from_string(graph).graph.node if "Scatter" in node.op_type]
 
 
 @pytest.mark.parametrize(("atoms", "slots"), [(1, 1), (1, 3), (5, 1), (0, 1)])
@@ -108,19 +152,49 @@ def test_atoms_without_neighbors_can_be_run(graph: bytes, atoms: int, slots: int
     np.testing.assert_allclose(got, np.full(atoms, run(2, 2)[0]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("kinds", [1, 2, 4])
+@pytest.mark.parametrize(("points", "field"), [(1, 1), (1, 5), (7, 1), (7, 5)])
+def test_probes_may_be_of_any_number(points: int, field: int, kinds: int, probe: bytes) -> None:
+    """One point, one element or one atom is no constant: each value is that of many, and of a full run."""
+    session = ort.InferenceSession(probe, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(3)
+    shapes = {value.name: value.shape for value in session.get_inputs()}
+    elements = np.array([1, 6, 7, 8] if "context" in shapes else [8, 1, 6, 7])
+    whole = {
+        "points": rng.uniform(-2, 2, (7, 3)).astype(np.float32),
+        "elements": elements,
+        "positions": np.vstack([rng.uniform(-2, 2, (field, 3)), np.full((5 - field, 3), 90.0)]).astype(
+            np.float32
+        ),
+        "numbers": np.array([8, 1, 6, 7, 8]),
+        "context": rng.normal(size=(2, 5, 16)).astype(np.float32),
+    }
+    part = {
+        "points": whole["points"][:points],
+        "elements": elements[:kinds],
+        "positions": whole["positions"][:field],
+        "numbers": whole["numbers"][:field],
+        "context": whole["context"][:, :field],
+    }
+    (expected,), (got,) = (session.run(None, {name: fed[name] for name in shapes}) for fed in (whole, part))
+    assert got.shape == (kinds, points)
+    np.testing.assert_allclose(got, expected[:kinds, :points], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("export", "file"), [(export_atoms, "atoms.onnx"), (export_probe, "probe.onnx")])
 def test_exporting_again_gives_the_same_bytes(
-    toy_checkpoints: dict[str, Checkpoint], toy_repository: Path
+    export: Callable[[Model], bytes], file: str, toy_checkpoints: dict[str, Checkpoint], toy_repository: Path
 ) -> None:
     """A digest names a model, not the moment of its export."""
-    graph = export_atoms(toy_checkpoints["toy-bpnn-energy"].build())
-    assert graph == (toy_repository / "toy-bpnn-energy" / "1" / "atoms.onnx").read_bytes()
+    graph = export(toy_checkpoints["toy-schnet-energy"].build())
+    assert graph == (toy_repository / "toy-schnet-energy" / "1" / file).read_bytes()
 
 
 def test_exporting_leaves_the_model_as_it_was(toy_checkpoints: dict[str, Checkpoint]) -> None:
     """A float64 model stays one, with the activations it had."""
     model = toy_checkpoints["toy-bpnn-energy"].build().double()
     layers = [type(module) for module in model.modules()]
-    export_atoms(model)
+    export_probe(model)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
     assert [type(module) for module in model.modules()] == layers
 

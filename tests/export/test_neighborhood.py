@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from atomlens.export.neighborhood import HalfList, NeighborTable
+from atomlens.export.neighborhood import Field, HalfList, Neighborhood, NeighborTable, PointPairs
 from atomlens.export.ragged import half_pairs
 from atomlens.server.neighbors import find_pairs, make_table
-from atomlens.server.structures import Structures
+from atomlens.server.structures import Floats, Structures
 
 CUTOFF = 4.5
 
@@ -56,3 +56,54 @@ def test_an_empty_slot_leaves_gradients_finite() -> None:
     (table.distances.sum() + table.directions.sum()).backward()  # type: ignore[no-untyped-call]
     assert positions.grad is not None
     assert torch.isfinite(positions.grad).all()
+
+
+def field_sums(points: Floats, positions: Floats, features: Floats) -> tuple[Floats, Floats]:
+    """Return Σ_j f_j exp(−r) and Σ_j f_j exp(−r) u over atoms within the cutoff, one pair after another."""
+    even, odd = np.zeros((len(points), 1)), np.zeros((len(points), 3))
+    for p, point in enumerate(points):
+        for position, feature in zip(positions, features, strict=True):
+            r = np.linalg.norm(position - point)
+            if r < CUTOFF:
+                even[p] += feature * np.exp(-r)
+                odd[p] += feature * np.exp(-r) * (position - point) / (r or 1.0)
+    return even, odd
+
+
+def both_layouts(points: Floats, positions: Floats) -> list[Neighborhood]:
+    """Return what points feel of atoms as a field and as pairs in no order."""
+    i, j = np.nonzero(np.linalg.norm(positions - points[:, None], axis=2) < CUTOFF)
+    order = np.random.default_rng(0).permutation(len(i))
+    i, j = i[order], j[order]
+    pairs = torch.from_numpy(positions[j] - points[i])
+    return [
+        Field(torch.from_numpy(points), torch.from_numpy(positions)),
+        PointPairs(torch.from_numpy(i), torch.from_numpy(j), pairs, len(points)),
+    ]
+
+
+@pytest.mark.parametrize("layout", [0, 1], ids=["field", "pairs"])
+def test_points_feel_the_atoms_around_them(
+    layout: int, molecule: Structures, rng: np.random.Generator
+) -> None:
+    """As in a double loop: at any place, on a nucleus too, where the direction is none, and far from all."""
+    positions, features = molecule.positions, rng.normal(size=(12, 1))
+    points = np.vstack([rng.uniform(-2, 8, (9, 3)), positions[3], positions[:1] + 50.0])
+    around = both_layouts(points, positions)[layout]
+    weights = torch.where(around.distances < CUTOFF, torch.exp(-around.distances), 0.0)[..., None]
+    even, odd = field_sums(points, positions, features)
+    felt = torch.from_numpy(features)
+    np.testing.assert_allclose(around.convolve(felt, weights), even, atol=1e-12)
+    np.testing.assert_allclose(around.convolve_odd(felt, weights * around.directions), odd, atol=1e-12)
+    assert min(np.abs(even).max(), np.abs(odd).max()) > 0.1
+    assert even[-1] == 0
+
+
+@pytest.mark.parametrize("layout", [0, 1], ids=["field", "pairs"])
+def test_there_is_no_direction_on_a_nucleus(layout: int) -> None:
+    """The vector of length zero is no 0/0, in float64 and, of a field, in the float32 of graphs."""
+    positions = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 4.5]])
+    around = both_layouts(positions[:1], positions)[layout]
+    narrow = Field(torch.from_numpy(positions[:1]).float(), torch.from_numpy(positions).float())
+    for directions in (around.directions, narrow.directions):
+        assert sorted(directions.reshape(2, 3).tolist()) == [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
 
-from atomlens.export.neighborhood import NeighborTable
+from atomlens.export.neighborhood import Field, NeighborTable
 from atomlens.export.schnet import SchNet, SchNetSettings
 from atomlens.server.neighbors import find_pairs, make_table
 from atomlens.server.structures import Floats, Structures
@@ -58,6 +60,59 @@ def built() -> tuple[SchNet, dict[str, Floats]]:
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     return network, {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+
+
+def probed(
+    weights: dict[str, Floats], layers: Floats, positions: Floats, points: Floats, elements: list[int]
+) -> Floats:
+    """Return y (elements, points): one probe after another, block after block, atom after atom.
+
+    Args:
+        weights: of the network.
+        layers: the features that enter each block, of the field's atoms (blocks, field, features).
+        positions: of the field's atoms, (field, 3).
+        points: where probes sit, (points, 3).
+        elements: of the probes.
+    """
+    centers = np.linspace(0.0, SETTINGS.cutoff_angstrom, SETTINGS.gaussians)
+    width = centers[1] - centers[0]
+    values = np.zeros((len(elements), len(points)))
+    for (e, element), (p, point) in product(enumerate(elements), enumerate(points)):
+        z = weights["embedding.weight"][element]
+        for block, features in enumerate(layers):
+            message = np.zeros(SETTINGS.features)
+            for x, position in zip(features, positions, strict=True):
+                r = np.linalg.norm(position - point)
+                if r < SETTINGS.cutoff_angstrom:
+                    waves = np.exp(-((r - centers) ** 2) / (2 * width**2))
+                    fade = 0.5 * (np.cos(np.pi * r / SETTINGS.cutoff_angstrom) + 1)
+                    filters = dense(weights, f"blocks.{block}.filters", waves) * fade
+                    message = message + (weights[f"blocks.{block}.project.weight"] @ x) * filters
+            z = z + dense(weights, f"blocks.{block}.update", message)
+        values[e, p] = dense(weights, "output", z)[0]
+    return values
+
+
+@pytest.mark.parametrize("system", ["molecule", "crystal"])
+@torch.no_grad()
+def test_a_probe_is_its_formula(
+    system: str, request: pytest.FixtureRequest, rng: np.random.Generator
+) -> None:
+    """Out(a_A + Σ_l v^l(Σ_i (W_in x_i^l) ∘ W^l(|r − r_i|))), images included, on a nucleus and far too."""
+    structures = request.getfixturevalue(system)
+    network, weights = built()
+    _, layers = looped(weights, structures)
+    steps = np.unique(np.array(list(product((-1, 0, 1), repeat=3))) * structures.pbc[0], axis=0)
+    field = (structures.positions + (steps @ structures.cells[0])[:, None]).reshape(-1, 3)
+    carried = np.tile(layers, (1, len(steps), 1))
+    points = np.vstack(
+        [structures.positions[:2] + rng.normal(0.0, 0.7, (2, 3)), structures.positions[3], [99.0] * 3]
+    )
+    around = Field(torch.from_numpy(points), torch.from_numpy(field))
+    values = network.probe(torch.tensor([8, 1, 6]), around, torch.from_numpy(carried))
+    expected = probed(weights, carried, field, points, [8, 1, 6])
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    assert np.ptp(expected, axis=1).min() > 0.01
 
 
 @pytest.mark.parametrize("system", ["molecule", "crystal"])
