@@ -240,7 +240,7 @@ def _slab_points(wanted: int, fields: int) -> int:
     """Return the points of a slab; those of the smallest that is worth a message if none are wanted."""
     least = -(-MIN_SLAB_BYTES // (4 * STRETCH_POINTS * fields)) * STRETCH_POINTS
     most = MAX_SLAB_BYTES // (4 * STRETCH_POINTS * fields) * STRETCH_POINTS
-    if wanted % STRETCH_POINTS or wanted > most:
+    if wanted % STRETCH_POINTS or not 0 <= wanted <= most:
         raise InputError(
             f"`slab_points` must be a multiple of {STRETCH_POINTS} and, for {fields} "
             f"field{'s' * (fields > 1)}, at most {most}, got {wanted}",
