@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import product
 
 import numpy as np
 import pytest
 import vesin
 
-from atomlens.server.grid import TooManyPairsError, grid_pairs
+from atomlens.server.grid import TooManyPairsError, grid_pairs, images_near, lattice_steps
 from atomlens.server.structures import Floats
 
 CUTOFF = 5.0
@@ -93,3 +94,60 @@ def test_what_is_too_much_is_refused_before_it_is_found(
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 200e6
+
+
+SHEARED = np.array([[5.0, 0.0, 0.0], [7.5, 4.0, 0.0], [-11.0, 0.8, 4.5]])
+
+
+@pytest.mark.parametrize(
+    "pbc",
+    [MOLECULE, CRYSTAL, np.array([True, False, True]), np.array([False, True, False])],
+    ids=["drop", "bulk", "slab", "wire"],
+)
+@pytest.mark.parametrize("whole_cell", [False, True], ids=["box", "cell"])
+def test_images_are_all_that_a_point_of_the_box_may_feel(
+    whole_cell: bool, pbc: np.ndarray[tuple[int], np.dtype[np.bool_]], rng: np.random.Generator
+) -> None:
+    """Each once, atoms first, where the atom and the lattice vectors put it."""
+    positions = rng.uniform(-9, 9, (5, 3))
+    images = images_near(positions, SHEARED, pbc, CUTOFF, 10**6, whole_cell)
+    assert images.atoms[:5].tolist() == [0, 1, 2, 3, 4]
+    assert np.abs(images.points - positions[images.atoms] - images.cells @ SHEARED).max() < 1e-12
+    rows = np.column_stack([images.atoms, images.cells])
+    assert len(np.unique(rows, axis=0)) == len(rows)
+    assert not images.cells[:, ~pbc].any()
+    scaled = images.points[:5] @ np.linalg.inv(SHEARED)
+    assert ((scaled > -1e-9) & (scaled < 1))[:, pbc].all()
+
+    low, high = (np.zeros(3), np.ones(3)) if whole_cell else (scaled.min(0), scaled.max(0))
+    low, high = np.where(pbc, low, scaled.min(0)), np.where(pbc, high, scaled.max(0))
+    points = rng.uniform(low, high, (300, 3)) @ SHEARED
+    moves = np.array(list(product(*(range(-14, 15) if repeats else range(1) for repeats in pbc)))) @ SHEARED
+    for point in points:
+        expected = [
+            distance
+            for position in positions
+            for distance in np.linalg.norm(position + moves - point, axis=1)
+            if distance < CUTOFF
+        ]
+        found = np.linalg.norm(images.points - point, axis=1)
+        assert np.allclose(np.sort(found[found < CUTOFF]), np.sort(expected), rtol=0, atol=1e-9)
+
+
+def test_more_images_than_asked_for_are_refused() -> None:
+    """Of ten atoms on one place in a cell a little smaller than the cutoff there are 270."""
+    positions = np.zeros((10, 3))
+    assert len(images_near(positions, np.eye(3) * 4.0, CRYSTAL, CUTOFF, 1000).atoms) == 270
+    with pytest.raises(TooManyPairsError):
+        images_near(positions, np.eye(3) * 4.0, CRYSTAL, CUTOFF, 269)
+
+
+def test_what_rounding_put_below_a_face_is_on_it() -> None:
+    """Along what repeats; elsewhere nothing is moved."""
+    scaled = np.array([[-1e-12, 1 - 1e-12, 0.5], [2.0, -1.5, -1e-6], [1e5 - 1e-11, 0.0, 7.9]])
+    assert lattice_steps(scaled, CRYSTAL).tolist() == [[0, 1, 0], [2, -2, -1], [1e5, 0, 7]]
+    assert lattice_steps(scaled, np.array([True, False, False])).tolist() == [
+        [0, 0, 0],
+        [2, 0, 0],
+        [1e5, 0, 0],
+    ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 import pytest
+from onnx import parser
 
-from atomlens.server.errors import EngineError
+from atomlens.server.errors import BundleError, EngineError
 from atomlens.server.model import Model
 from atomlens.server.neighbors import NeighborTable
-from atomlens.server.session import AtomsSession, ProviderError, check_provider
+from atomlens.server.session import AtomsSession, ProviderError, Session, check_provider
 from atomlens.server.structures import Structures
 
 WITHOUT_CUDA = "CUDAExecutionProvider" not in ort.get_available_providers()
@@ -68,3 +69,53 @@ def test_an_error_of_the_runtime_is_an_engine_error(model: Model) -> None:
     with pytest.raises(EngineError, match="the runtime failed: ") as caught:
         session.run(np.array([1]), np.zeros((1, 3), np.float32), table)
     assert "\n" not in str(caught.value)
+
+
+GRAPH = """
+<ir_version: 10, opset_import: ["" : 18]>
+shapes (float[n] width, float[n] height) => (float[n] area, double[n] exact)
+{
+  area = Mul (width, height)
+  exact = Cast <to = 11> (area)
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def shapes() -> Session:
+    """A graph made by hand."""
+    return Session("shapes.onnx", parser.parse_model(GRAPH).SerializeToString(), "cpu")
+
+
+def test_a_graph_takes_what_it_asks_for(shapes: Session) -> None:
+    """Of whatever is fed, and gives the outputs wanted in their order."""
+    assert shapes.inputs == {"width", "height"}
+    assert shapes.outputs == {"area": "tensor(float)", "exact": "tensor(double)"}
+    fed = {name: np.array([2.0, 3.0], np.float32) for name in ("height", "depth", "width")}
+    exact, area = shapes.run(["exact", "area"], fed)
+    assert exact.dtype == np.float64
+    assert area.dtype == np.float32
+    assert exact.tolist() == area.tolist() == [4.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted", "message"),
+    [
+        ({"width"}, ["area"], r"shapes.onnx: asks for unknown inputs \['height'\]"),
+        ({"width", "height"}, ["area", "volume"], r"shapes.onnx: lacks the outputs \['volume'\]"),
+        ({"width", "height"}, ["exact"], r"output 'exact' must be tensor\(float\), got tensor\(double\)"),
+    ],
+)
+def test_a_graph_that_breaks_the_contract_is_refused(
+    known: set[str], wanted: list[str], message: str, shapes: Session
+) -> None:
+    """The error names the file and what is at fault."""
+    shapes.check_contract(frozenset({"width", "height", "depth"}), ["area"])
+    with pytest.raises(BundleError, match=message):
+        shapes.check_contract(frozenset(known), wanted)
+
+
+def test_what_the_graph_cannot_take_is_an_engine_error(shapes: Session) -> None:
+    """Whatever the runtime calls it."""
+    with pytest.raises(EngineError, match="the runtime failed: "):
+        shapes.run(["area"], {"width": np.zeros(2), "height": np.zeros(2, np.float32)})

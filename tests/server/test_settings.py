@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from atomlens.server.cpus import available_cpus
+from atomlens.server.limits import Limits
 from atomlens.server.settings import PREFIX, ServerSettings
 
 
@@ -35,6 +36,8 @@ def test_every_setting_has_a_variable_of_its_type_and_a_help_text(name: str) -> 
         "models": Path("/m"),
         "provider": "cuda",
         "grace_seconds": 1.5,
+        "max_probe_extent_angstrom": 2.5,
+        "probe_patience_seconds": 0.5,
     }
     value = values.get(name, 7)
     settings = ServerSettings.from_environment({}, {PREFIX + name.upper(): str(value)})
@@ -57,6 +60,19 @@ def test_every_setting_has_a_variable_of_its_type_and_a_help_text(name: str) -> 
         ({"max_structure_cost": -1}, "`max_structure_cost` must be positive"),
         ({"max_queue_cost": 0}, "`max_queue_cost` must be positive"),
         ({"window_cost": 0}, "`window_cost` must be positive"),
+        ({"max_probe_points": 0}, "`max_probe_points` must be positive, got 0"),
+        ({"max_probe_extent_angstrom": -1.0}, "`max_probe_extent_angstrom` must be positive, got -1.0"),
+        (
+            {"max_probe_extent_angstrom": float("nan")},
+            "`max_probe_extent_angstrom` must be positive, got nan",
+        ),
+        (
+            {"max_probe_extent_angstrom": float("inf")},
+            "`max_probe_extent_angstrom` must be positive, got inf",
+        ),
+        ({"probe_streams": 0}, "`probe_streams` must be positive"),
+        ({"probe_patience_seconds": 0.0}, "`probe_patience_seconds` must be positive"),
+        ({"context_cache_mib": -1}, "`context_cache_mib` must be finite and not negative, got -1"),
         ({"max_message_mib": 0}, "`max_message_mib` must be positive"),
         ({"max_message_mib": 2048}, "`max_message_mib` must be at most 2047, got 2048"),
         ({"workers": -1}, "`workers` must be finite and not negative, got -1"),
@@ -88,3 +104,11 @@ def test_limits_come_from_the_settings() -> None:
     """A request may cost what the queue holds."""
     limits = ServerSettings(max_structure_cost=11, max_queue_cost=22, batch_cost=33).limits
     assert (limits.max_structure_cost, limits.max_request_cost, limits.batch_cost) == (11, 22, 33)
+    limits = ServerSettings(max_probe_points=44, max_probe_extent_angstrom=5.5).limits
+    assert (limits.max_probe_points, limits.max_probe_extent_angstrom) == (44, 5.5)
+    assert ServerSettings().limits == Limits()
+
+
+def test_contexts_need_not_be_kept() -> None:
+    """No memory for them is a setting too."""
+    assert ServerSettings.from_environment({}, {"ATOMLENS_CONTEXT_CACHE_MIB": "0"}).context_cache_mib == 0
