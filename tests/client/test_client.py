@@ -183,7 +183,7 @@ def test_unreadable_file(asked: Client, tmp_path: Path, molecule_file: Path) -> 
     """One structure is read from a file, or it is an error."""
     with pytest.raises(UnreadableFileError, match="no such file"):
         asked.explain(tmp_path / "none.xyz", MODELS)
-    with pytest.raises(InputError, match="holds several structures: name one as"):
+    with pytest.raises(InputError, match="holds several structures, and this takes one"):
         asked.explain(molecule_file, MODELS)
 
 
