@@ -44,7 +44,7 @@ class Column:
 
 def text(explanation: Explanation) -> str:
     """Return a title, a line for each atom, their sums, the properties and what to keep in mind."""
-    columns = _columns(explanation)
+    columns = columns_of(explanation)
     header, totals = _header(columns), _totals(columns)
     rows = [*header, *_atoms(explanation, columns), *totals]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -54,12 +54,12 @@ def text(explanation: Explanation) -> str:
     rule = "─" * max(map(len, lines))
     first, last = len(header), len(lines) - len(totals)
     body = [*lines[:first], rule, *lines[first:last], *_left_out(explanation), rule, *lines[last:]]
-    return "\n".join([_title(explanation.structure), "", *body, "", *_statements(explanation)])
+    return "\n".join([title(explanation.structure), "", *body, "", *_statements(explanation)])
 
 
 def html_table(explanation: Explanation) -> str:
     """Return the same as HTML for notebooks."""
-    columns = _columns(explanation)
+    columns = columns_of(explanation)
     names, units = _header(columns)
     head = "".join(
         f"<th>{_escaped(name)}<br>{_escaped(unit)}</th>" for name, unit in zip(names, units, strict=True)
@@ -68,12 +68,13 @@ def html_table(explanation: Explanation) -> str:
     body = "".join("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     notes = "<br>".join(map(_escaped, [*_left_out(explanation), *_statements(explanation)]))
     return (
-        f"<div><b>{_escaped(_title(explanation.structure))}</b>"
+        f"<div><b>{_escaped(title(explanation.structure))}</b>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{notes}</p></div>"
     )
 
 
-def _title(structure: Structure) -> str:
+def title(structure: Structure) -> str:
+    """Return id, formula, number of atoms, charge and what repeats."""
     parts = [structure.id, structure.formula, f"{len(structure)} atom{'s' * (len(structure) != 1)}"]
     if structure.charge:
         parts.append(f"charge {structure.charge:+g} e")
@@ -85,9 +86,10 @@ def _title(structure: Structure) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _columns(explanation: Explanation) -> list[Column]:
+def columns_of(explanation: Explanation) -> list[Column]:
+    """Return what the table has a column of, in its order."""
     return [
-        Column(TITLES.get(name, _words(name)), head.unit, values, head.aggregation == "mean")
+        Column(TITLES.get(name, words(name)), head.unit, values, head.aggregation == "mean")
         for head in explanation.heads.values()
         for name, values in _shown(head)
     ]
@@ -145,20 +147,22 @@ def _statements(explanation: Explanation) -> list[str]:
     """Return the property of each head in words, the warnings, the models and the caveat."""
     models = ", ".join(f"{model} ({model.digest[:12]})" for model in explanation.models)
     warnings = [f"warning: {warning}" for warning in explanation.warnings]
-    properties = map(_statement, explanation.heads.values())
+    properties = map(statement, explanation.heads.values())
     return [*properties, *warnings, f"models: {models}", CAVEAT]
 
 
-def _statement(head: Head) -> str:
+def statement(head: Head) -> str:
+    """Return the property of a head and what it is made of, in words."""
     value = f"{number(head.value, head.property_unit)} {head.property_unit}"
     if head.aggregation == "dipole" and head.vector is not None:
-        vector = ", ".join(f"{part:.4f}" for part in head.vector)
+        vector = ", ".join(_decimal(part, 4) for part in head.vector)
         return f"dipole: {value}, vector ({vector}) from the charges about the centre of mass"
-    origin = ORIGINS.get(head.aggregation, f"the {_words(head.aggregation)} of the contributions")
-    return f"{_words(head.name)}: {value}, {origin}"
+    origin = ORIGINS.get(head.aggregation, f"the {words(head.aggregation)} of the contributions")
+    return f"{words(head.name)}: {value}, {origin}"
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
+    """Return the name of a head as people write it."""
     return name.replace("_", " ")
 
 
