@@ -34,6 +34,20 @@ def test_transcript_of_the_demo_is_real(
     assert _numbers(printed) == pytest.approx(_numbers(shown[1]), abs=PRECISION)
 
 
+def test_transcript_of_a_probe_is_real(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What the README shows of a probe is what the command prints."""
+    shown = re.search(r"\$ atomlens (probe .*?)\n(.*?)```", README.read_text(), re.DOTALL)
+    assert shown
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    assert main(shown[1].split()) == 0
+    printed = capsys.readouterr().out
+    assert _words(printed) == _words(shown[2])
+    assert _numbers(printed) == pytest.approx(_numbers(shown[2]), abs=PRECISION)
+
+
 def _words(text: str) -> list[str]:
     return NUMBER.sub("#", text).split()
 
