@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atomlens.client import Card, Client, Failure, InputError, Structure, UnavailableError
-from atomlens.client.cli.hint import Hint, takes
+from atomlens.client.cli.hint import Hint
 from atomlens.client.cli.main import main
 
 from .conftest import SALT, WATER, energy_explanation
@@ -98,7 +98,7 @@ def test_nobody_to_ask(
 )
 def test_what_hints_say_is_so(local: Client, model: str, structure: Structure, expected: bool) -> None:
     """A model is said to take a structure if and only if it answers it."""
-    assert takes(local.model(model), structure) is expected
+    assert local.model(model).takes(structure) is expected
     (outcome,) = local.explain_many([structure], model)
     assert isinstance(outcome, Failure) is not expected
 

@@ -63,6 +63,8 @@ def test_unknown_argument(capsys: pytest.CaptureFixture[str]) -> None:
         ("train", "pandas", "report"),
         ("verify", "onnxruntime", "server"),
         ("explain", "ase", "report"),
+        ("report", "plotly", "report"),
+        ("probe", "skimage", "report"),
     ],
 )
 def test_missing_modules(

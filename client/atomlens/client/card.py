@@ -9,8 +9,10 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from atomlens.client.elements import SYMBOLS
+from atomlens.client.structure import Structure
 from atomlens.v1 import card_pb2, model_service_pb2
 
+MOMENTS = {"dipole", "second_moment"}  # aggregations that a periodic structure has no property of
 PARTS = ("training", "validation", "test")
 MANY_PAIRS, FEW_PAIRS = 21, 5  # pairs of elements: all of six elements are shown, of more some
 
@@ -103,6 +105,15 @@ class Card:
     def aggregations(self) -> list[str]:
         """How contributions make the property of each head: sum, mean, dipole or second_moment."""
         return [_aggregation(head) for head in self.document.get("heads", [])]
+
+    def takes(self, structure: Structure) -> bool:
+        """Return whether the model knows the elements, charge and multiplicity, and takes what repeats."""
+        return (
+            set(structure.symbols) <= set(self.status.elements)
+            and structure.charge in self.charges
+            and structure.spin in (0, *self.spins)
+            and not (structure.pbc.any() and MOMENTS & set(self.aggregations))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return status and whole card as JSON has them."""

@@ -1,13 +1,17 @@
-"""Asking: the arguments of commands that ask models, in this process or on a server."""
+"""Asking: what commands that ask models have in common: where models are, and the one structure of a file."""
 
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
+from atomlens.client import files
 from atomlens.client.address import DEFAULT_PORT
 from atomlens.client.client import Client
-from atomlens.client.errors import InputError
+from atomlens.client.errors import InputError, UnreadableFileError
+from atomlens.client.failure import Failure
+from atomlens.client.structure import Structure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,3 +45,15 @@ def make_client(args: argparse.Namespace) -> Client:
     if not args.timeout > 0:
         raise InputError(f"`--timeout` must be positive, got {args.timeout:g}")
     return Client(args.server, timeout_seconds=args.timeout)
+
+
+def read_one_of(name: str, format_in: str | None) -> Structure:
+    """Return the one structure of a file."""
+    items = list(islice(files.read(name, format_in), 2))
+    if len(items) > 1:
+        raise UnreadableFileError(
+            f"{name} must hold one structure: name one of them, as in {name}@0", field=name
+        )
+    if isinstance(items[0], Failure):
+        raise UnreadableFileError(f"{name}: {items[0].error}", reason=items[0].error.reason, field=name)
+    return items[0]

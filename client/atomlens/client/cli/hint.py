@@ -14,7 +14,6 @@ from atomlens.client.explanation import Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.structure import Structure
 
-MOMENTS = {"dipole", "second_moment"}  # aggregations that a periodic structure has no property of
 # What the named models do that the asked ones do not, by the reason of the refusal.
 ABILITIES = {
     "UNKNOWN_ELEMENT": ("knows these elements", "know these elements"),
@@ -40,7 +39,7 @@ class Hint:
         if refused is None:
             return
         structure, reason = refused
-        names = [card.status.name for card in self._others if takes(card, structure)]
+        names = [card.status.name for card in self._others if card.takes(structure)]
         if names:
             self._given = True
             one, many = ABILITIES[reason]
@@ -59,16 +58,6 @@ class Hint:
         for status in self._client.models():
             if status.ready and status.is_default and status.name not in self._asked:
                 yield self._client.model(str(status))
-
-
-def takes(card: Card, structure: Structure) -> bool:
-    """Return whether a model knows the elements, charge and multiplicity, and takes what repeats."""
-    return (
-        set(structure.symbols) <= set(card.status.elements)
-        and structure.charge in card.charges
-        and structure.spin in (0, *card.spins)
-        and not (structure.pbc.any() and MOMENTS & set(card.aggregations))
-    )
 
 
 def _refused(outcomes: Sequence[Outcome]) -> tuple[Structure, str] | None:

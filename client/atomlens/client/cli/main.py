@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": "explain what models predict, atom by atom",
     "models": "list models, or show what one is",
     "probe": "show what a model says of a probe atom around a structure",
+    "report": "write a page that shows what models say of a structure (extra `report`)",
     "embedding": "show what a model learned of the elements",
     "study": "test what models explain against data (extra `study`)",
     "serve": "run the server (extra `server`)",
@@ -25,7 +26,7 @@ COMMANDS = {
 }
 # The modules of each extra, and the extra whose modules a command needs first of all.
 EXTRAS = {
-    "report": ("ase", "pandas", "matplotlib"),
+    "report": ("ase", "pandas", "matplotlib", "plotly", "skimage"),
     "server": ("onnxruntime", "grpc_health", "grpc_reflection"),
     "export": ("torch", "onnx", "onnxscript", "ase"),
     "study": ("rdkit", "scipy", "matplotlib", "ase"),

@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atomlens.client import files
-from atomlens.client.cli.asking import add_arguments, make_client
+from atomlens.client.cli.asking import add_arguments, make_client, read_one_of
 from atomlens.client.cli.hint import Hint
 from atomlens.client.client import Client
 from atomlens.client.elements import NUMBERS
-from atomlens.client.errors import InputError, UnreadableFileError
+from atomlens.client.errors import InputError
 from atomlens.client.failure import Failure
 from atomlens.client.probe import ProbeMap
 from atomlens.client.probe.map_files import FORMATS
@@ -106,7 +104,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Probe one structure, write what came of it and say the most important in words."""
     _check(args)
-    structure = _structure(args.file, args.format_in)
+    structure = read_one_of(args.file, args.format_in)
     places = _places(args, structure)
     with make_client(args) as client, _hinting(client, args, structure):
         heads = tuple(args.head or ())
@@ -166,18 +164,6 @@ def _check(args: argparse.Namespace) -> None:
         )
 
 
-def _structure(name: str, format_in: str | None) -> Structure:
-    """Return the one structure of a file."""
-    items = list(islice(files.read(name, format_in), 2))
-    if len(items) > 1:
-        raise UnreadableFileError(
-            f"{name} must hold one structure: name one of them, as in {name}@0", field=name
-        )
-    if isinstance(items[0], Failure):
-        raise UnreadableFileError(f"{name}: {items[0].error}", reason=items[0].error.reason, field=name)
-    return items[0]
-
-
 def _places(args: argparse.Namespace, structure: Structure) -> Places:
     if args.points:
         return Places({"points": checked_points(read_points(args.points))})
@@ -221,15 +207,14 @@ def _write(found: ProbeMap, places: Places, path: Path) -> tuple[Path, ...]:
     """Write the map and return the files that this made."""
     if places.surface is None and path.suffix.lower() != PAGE:
         return found.write(path)
-    from atomlens.client.report.contents import Report
-    from atomlens.client.report.surface_map import SurfaceMap
+    from atomlens.client.report import SurfaceMap, map_report, surface_report
 
     if places.surface is None:
-        Report(found.structure, maps=(found,)).write(path)
+        map_report(found).write(path)
         return (path,)
     mapped = SurfaceMap(places.surface, places.mesh, found)
     if path.suffix.lower() == PAGE:
-        Report(found.structure, surfaces=(mapped,)).write(path)
+        surface_report(mapped).write(path)
     else:
         mapped.write(path)
     return (path,)

@@ -15,7 +15,8 @@ from atomlens.client.report.element_means import ElementMean
 from atomlens.client.report.surface_map import SurfaceMap
 from atomlens.client.structure import Structure
 
-SUFFIXES = (".html", ".htm", ".png")
+STILL = ".png"
+SUFFIXES = (".html", ".htm", STILL)
 
 
 def _today() -> str:
@@ -56,9 +57,8 @@ class Report:
     def write(self, path: Path | str) -> None:
         """Write the page to ``.html``, or a still of it to ``.png``."""
         path = Path(path)
-        if path.suffix.lower() not in SUFFIXES:
-            raise InputError(f"`output` must end in {', '.join(SUFFIXES)}, got {path.name!r}", field="output")
-        if path.suffix.lower() == ".png":
+        check_output(path)
+        if path.suffix.lower() == STILL:
             self.still(path)
             return
         with whole_file(path) as file:
@@ -74,3 +74,9 @@ class Report:
         from atomlens.client.report.page import framed
 
         return framed(self.html())
+
+
+def check_output(path: Path) -> None:
+    """Raise `InputError` for a file whose suffix names no form of a report."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"`output` must end in {', '.join(SUFFIXES)}, got {path.name!r}", field="output")

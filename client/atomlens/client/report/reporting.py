@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atomlens.client.card import Card
-from atomlens.client.cli.hint import takes
 from atomlens.client.elements import SYMBOLS
 from atomlens.client.errors import InputError
 from atomlens.client.explanation import Explanation, combine
@@ -79,10 +78,10 @@ def _cards(client: Client, structure: Structure, model: Models | None) -> list[C
         return [client.model(name) for name in names_of(model)]
     served = [status for status in client.models() if status.ready and status.is_default]
     usual = [client.model(name) for name in DEFAULT_MODELS if name in {status.name for status in served}]
-    if any(takes(card, structure) for card in usual):
-        return [card for card in usual if takes(card, structure)]
+    if any(card.takes(structure) for card in usual):
+        return [card for card in usual if card.takes(structure)]
     others = (client.model(str(status)) for status in served if status.name not in DEFAULT_MODELS)
-    fitting = next((card for card in others if takes(card, structure)), None)
+    fitting = next((card for card in others if card.takes(structure)), None)
     return [client.model(name) for name in DEFAULT_MODELS] if fitting is None else [fitting]
 
 
