@@ -37,8 +37,8 @@ SHIPPED = tuple(sorted({path.parts[-3] for path in BUNDLED.glob("*/*/probe.onnx"
 NAMES = (*TOYS, SHALLOW, *SHIPPED)
 ORGANIC = tuple(name for name in NAMES if "formation" not in name)
 
-# Graphs compute in float32. Positions are rounded by up to 5e-7 Å, and 1.2 Å from an atom values of models far from
-# their training change by 10 eV/Å.
+# Graphs compute in float32. Positions are rounded by up to 5e-7 Å, and where a model is far from its training
+# values change by 10 eV/Å even 1.2 Å from an atom.
 FLOAT32 = 1e-5  # of 1 eV, e or electron, or of the value where it is larger; 4e-6 was measured
 NEAREST_ANGSTROM = 1.2  # to an atom, of places where values are compared
 FELT = 100 * FLOAT32  # what is felt changes more
