@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,22 +37,32 @@ class ProbeHeader:
         """Return the header that a message holds; raises `InternalError` when it makes no sense."""
         if message.dtype != DTYPE:
             raise InternalError(f"the server sends values of type {message.dtype!r}, not {DTYPE}")
-        header = cls(
-            message.digest,
-            ModelReference(message.model, message.version, message.model_digest, message.provider),
-            tuple(ProbeField(one.head, SYMBOLS[one.element], one.unit) for one in message.fields),
-            _grid(message.grid) if message.HasField("grid") else None,
-            message.points,
-            message.slab_points,
-            message.slabs,
-        )
-        if header.grid is not None and len(header.grid) != header.points:
-            raise InternalError("the server tells another number of points than its grid has")
+        with _sense("header"):
+            header = cls(
+                message.digest,
+                ModelReference(message.model, message.version, message.model_digest, message.provider),
+                tuple(ProbeField(one.head, SYMBOLS[one.element], one.unit) for one in message.fields),
+                _grid(message.grid) if message.HasField("grid") else None,
+                message.points,
+                message.slab_points,
+                message.slabs,
+            )
+        header._check()
         return header
 
     def length(self, slab: int) -> int:
         """Return the number of points of a slab."""
         return min(self.slab_points, self.points - slab * self.slab_points)
+
+    def _check(self) -> None:
+        if self.grid is not None and math.prod(self.grid.counts) != self.points:
+            raise InternalError("the server tells another number of points than its grid has")
+        whole = self.points and self.slab_points and self.slabs == -(-self.points // self.slab_points)
+        if not (whole and self.fields):
+            raise InternalError(
+                f"the server tells of {self.points} points in {self.slabs} slabs of {self.slab_points}, with "
+                f"{len(self.fields)} fields"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +79,26 @@ class ProbeTrailer:
 
     @classmethod
     def from_proto(cls, message: probes_pb2.ProbeTrailer) -> ProbeTrailer:
-        """Return the trailer that a message holds."""
-        return cls(
-            message.slabs,
-            message.checksum,
-            tuple(map(_range, message.ranges)),
-            tuple(map(_range, message.trusted_ranges)),
-            {SYMBOLS[one.element]: one.points for one in message.closeness},
-            {SYMBOLS[one.element]: _distances(one) for one in message.closeness},
-            message.compute_ms,
-        )
+        """Return the trailer that a message holds; raises `InternalError` when it makes no sense."""
+        with _sense("trailer"):
+            return cls(
+                message.slabs,
+                message.checksum,
+                tuple(map(_range, message.ranges)),
+                tuple(map(_range, message.trusted_ranges)),
+                {SYMBOLS[one.element]: one.points for one in message.closeness},
+                {SYMBOLS[one.element]: _distances(one) for one in message.closeness},
+                message.compute_ms,
+            )
+
+
+@contextmanager
+def _sense(name: str) -> Iterator[None]:
+    """Take numbers and buffers that nothing can be made of for a fault of the server."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise InternalError(f"the server sent a {name} that makes no sense: {error}") from error
 
 
 def _grid(message: probes_pb2.Grid) -> Grid:
