@@ -9,7 +9,7 @@ from types import TracebackType
 
 from atomlens.client.async_transport import AsyncTransport
 from atomlens.client.backoff import BackoffSettings
-from atomlens.client.errors import DeadlineError, InternalError, UnavailableError
+from atomlens.client.errors import DeadlineError, UnavailableError
 from atomlens.client.probe.collection import Collection, check_fresh
 from atomlens.client.probe.header import ProbeHeader, ProbeTrailer
 from atomlens.client.probe.probe_map import ProbeMap
@@ -53,8 +53,6 @@ class AsyncProbeStream:
     @property
     def header(self) -> ProbeHeader:
         """What is to come: fields, the exact grid, number of points and slabs, model."""
-        if self._reader.header is None:
-            raise InternalError("the server began a probe without a header")
         return self._reader.header
 
     @property
@@ -75,6 +73,7 @@ class AsyncProbeStream:
 
     async def close(self) -> None:
         """End the call."""
+        self._started = True
         await self._messages.aclose()
 
     def __aiter__(self) -> AsyncIterator[Slab]:
@@ -107,7 +106,8 @@ async def _messages(
             if reader.trailer is None:
                 raise UnavailableError("the server ended a probe without a trailer")
         except UnavailableError as error:
-            await asyncio.sleep(reader.broken(error))
+            if reader.trailer is None:
+                await asyncio.sleep(reader.broken(error))
 
 
 async def _timely(
@@ -116,7 +116,8 @@ async def _timely(
     """Yield the messages of a call; raises `DeadlineError` when one does not come in time."""
     while True:
         try:
-            message = await asyncio.wait_for(anext(call, None), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                message = await anext(call, None)
         except TimeoutError as error:
             if isinstance(error, DeadlineError):
                 raise

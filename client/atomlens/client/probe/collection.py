@@ -40,6 +40,6 @@ class Collection:
 
 
 def check_fresh(started: bool) -> None:
-    """Raise `InputError` where some slabs were given out already."""
+    """Raise `InputError` where some slabs were given out already, or the call was ended."""
     if started:
-        raise InputError("`collect` must come before any slab is taken: ask for the probe again")
+        raise InputError("`collect` must come before a slab is taken or the stream closed: ask again")

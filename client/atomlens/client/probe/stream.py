@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from atomlens.client.backoff import BackoffSettings
-from atomlens.client.errors import CancelledError, DeadlineError, InternalError, UnavailableError
+from atomlens.client.errors import CancelledError, DeadlineError, UnavailableError
 from atomlens.client.probe.collection import Collection, check_fresh
 from atomlens.client.probe.header import ProbeHeader, ProbeTrailer
 from atomlens.client.probe.probe_map import ProbeMap
@@ -43,8 +43,6 @@ class ProbeStream:
     @property
     def header(self) -> ProbeHeader:
         """What is to come: fields, the exact grid, number of points and slabs, model."""
-        if self._reader.header is None:
-            raise InternalError("the server began a probe without a header")
         return self._reader.header
 
     @property
@@ -68,6 +66,7 @@ class ProbeStream:
 
     def close(self) -> None:
         """End the call."""
+        self._started = True
         self._messages.close()
 
     def __iter__(self) -> Iterator[Slab]:
@@ -103,6 +102,8 @@ def _messages(
             if reader.trailer is None:
                 raise UnavailableError("the server ended a probe without a trailer")
         except UnavailableError as error:
+            if reader.trailer is not None:
+                return
             pause = reader.broken(error)
         else:
             return
@@ -126,7 +127,7 @@ def _timely(
 
 @contextmanager
 def _deadline(cancel: Callable[[], object], timeout_seconds: float | None) -> Iterator[None]:
-    """Cancel what the block waits for after a time."""
+    """Cancel what the block waits for after a time; raises `DeadlineError` when it did."""
     if timeout_seconds is None:
         yield
         return
@@ -141,9 +142,10 @@ def _deadline(cancel: Callable[[], object], timeout_seconds: float | None) -> It
     timer.start()
     try:
         yield
-    except CancelledError as error:
-        if late.is_set():
-            raise DeadlineError(f"no answer came for {timeout_seconds:g} s") from error
-        raise
+    except CancelledError:
+        if not late.is_set():
+            raise
     finally:
         timer.cancel()
+    if late.is_set():  # also where the call ended, or its message came, as it was cancelled
+        raise DeadlineError(f"no answer came for {timeout_seconds:g} s")
