@@ -86,9 +86,11 @@ def checked_points(points: npt.ArrayLike) -> Floats:
 
 def numbers_of(elements: Elements) -> list[int]:
     """Return the atomic numbers of probes, which are symbols, one or several."""
-    symbols = [elements] if isinstance(elements, str) else list(elements)
+    if isinstance(elements, str) or not isinstance(elements, Iterable):
+        elements = [elements]
+    symbols = list(elements)
     for symbol in symbols:
-        if symbol not in NUMBERS:
+        if not isinstance(symbol, str) or symbol not in NUMBERS:
             raise InputError(
                 f"`elements` must be symbols of elements, got {symbol!r}",
                 reason="UNKNOWN_ELEMENT",
@@ -108,6 +110,8 @@ def _grid(grid: Grid) -> probes_pb2.Grid:
 
 
 def _left_out(atoms: Iterable[int], count: int) -> bytes:
+    if not isinstance(atoms, Iterable):
+        raise InputError(f"`left_out` must be a list of atoms, got {atoms!r}", field="left_out")
     chosen = [_whole("left_out", atom) for atom in atoms]
     if any(atom >= count for atom in chosen):
         raise InputError(
