@@ -207,9 +207,15 @@ class Explanation:
         return f"<Explanation {self.id or self.structure.formula}: {properties} by {models}>"
 
     def _repr_html_(self) -> str:
+        """Return the atoms in 3-D, where the extra `report` is installed, and the table."""
         from atomlens.client.table import html_table
 
-        return html_table(self)
+        try:
+            from atomlens.client.report.molecule_frame import molecule_frame
+
+            return molecule_frame(self) + html_table(self)
+        except ImportError:  # MissingExtraError too
+            return html_table(self)
 
 
 Outcome: TypeAlias = Explanation | Failure

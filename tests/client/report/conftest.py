@@ -34,7 +34,7 @@ def explanation_of(structure: Structure) -> Explanation:
     model = -np.arange(1.0, len(structure) + 1)
     offset = 10.0 * structure.numbers.astype(np.float64)
     energy = Head("energy", "sum", "eV", "eV", float((model + offset).sum()), model + offset, model, offset)
-    raw = np.array([0.6 * atom / (len(structure) - 1) - 0.2 for atom in range(len(structure))])
+    raw = np.array([0.6 * atom / max(1, len(structure) - 1) - 0.2 for atom in range(len(structure))])
     vector = np.array([0.0, 0.3, 0.4])
     charge = Head("charge", "dipole", "e", "e·Å", 0.5, raw - raw.mean(), raw=raw, vector=vector)
     return Explanation(structure, {"energy": energy, "charge": charge}, (ENERGY, CHARGE), ("a < b",))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from atomlens.client import Client, InputError, Structure
+from atomlens.client import Client, InputError, Structure, UnknownModelError, UnusableModelError
 from atomlens.client.report import Surface, load_report, report, reporting
 
 from .conftest import SALT, WATER
@@ -71,8 +72,6 @@ def test_the_model_that_fits(client: Client) -> None:
 
 def test_nobody_fits(client: Client) -> None:
     """Where no model takes a structure, the error is that of the usual models."""
-    from atomlens.client import UnknownModelError
-
     with pytest.raises(UnknownModelError, match="schnet-qm9-energy"):
         report(client, Structure([79], [[0.0] * 3]))
 
@@ -82,6 +81,23 @@ def test_probes_of_large_models(client: Client, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(reporting, "FEW_ELEMENTS", 3)
     made = report(client, SALT, "toy-schnet-formation")
     assert made.surfaces[0].map.elements == ("Na", "Cl", "O")
+
+
+def test_models_without_probes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that knows nothing of probes has its part in the atoms, and the rest is said."""
+    ask = Client.probe
+
+    def probe(self: Client, structure: Structure, elements: Any, model: str, **more: Any) -> Any:
+        if model.startswith(BOTH[0]):
+            raise UnusableModelError("it has no probe.onnx", reason="NO_PROBE")
+        return ask(self, structure, elements, model, **more)
+
+    monkeypatch.setattr(Client, "probe", probe)
+    made = report(client, WATER, BOTH, "H")
+    assert made.notes == ("toy-schnet-energy@1 says nothing of the space around: it has no probe.onnx",)
+    assert {str(one.map.model) for one in made.surfaces} == {"toy-schnet-dipole@1"}
+    assert made.explanation is not None
+    assert len(made.explanation.models) == 2
 
 
 def test_pages_stay_small(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,6 +205,15 @@ class ProbeMap(Frozen):
 
         return text(self)
 
+    def _repr_html_(self) -> str | None:
+        """Return slices of a grid and the summary, where the extra `report` is installed."""
+        try:
+            from atomlens.client.report.slices import slices_html
+        except ImportError:
+            return None
+
+        return slices_html(self)
+
     def _distances(self) -> Floats:
         """Return how close each field's points may be to each atom: (fields, atoms) Å."""
         symbols = self.structure.symbols

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from html import escape
 from importlib import resources
+from typing import Any
 
 from atomlens.client.errors import MissingExtraError
+from atomlens.client.explanation import Explanation
 from atomlens.client.html_page import paragraph, table
 from atomlens.client.report.atom_table import atom_table
 from atomlens.client.report.contents import Report
@@ -37,29 +39,29 @@ OMEGA = (
 
 def page(report: Report) -> str:
     """Return the whole page; its data are in it once more as JSON."""
-    name = _name(report)
-    data = json.dumps(encode(report) | {"pictures": pictures(report)}, ensure_ascii=False, allow_nan=False)
-    scripts = "".join(_asset(f"{one}.js") for one in SCRIPTS)
+    data = encode(report) | {"pictures": pictures(report)}
+    body = f'{"".join(_body(report))}<script type="application/gzip" id="plotly">{_plotly()}</script>'
+    return document(f"{_name(report)} · AtomLens", body, data, SCRIPTS)
+
+
+def document(name: str, body: str, data: Any, scripts: Iterable[str]) -> str:
+    """Return an HTML document of a body, data as JSON and our scripts, which draw them."""
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    code = "".join(_asset(f"{one}.js") for one in scripts)
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(name)} · AtomLens</title>",
-        f"<style>{_asset('page.css')}</style>",
-        "</head><body>",
-        *_body(report),
-        OPENING + data.replace("<", "\\u003c") + CLOSING,
-        f'<script type="application/gzip" id="plotly">{_plotly()}</script>',
-        f"<script>(() => {{\n{scripts}}})();</script>",
-        "</body></html>\n",
+        f"<title>{escape(name)}</title><style>{_asset('page.css')}</style></head><body>",
+        f"{body}{OPENING}{text}{CLOSING}<script>(() => {{\n{code}}})();</script></body></html>\n",
     ]
     return "".join(parts)
 
 
-def framed(whole: str) -> str:
+def framed(whole: str, height: int = FRAME_HEIGHT) -> str:
     """Return a page as part of a notebook, which keeps its scripts and styles apart from others'."""
     return (
-        f'<iframe srcdoc="{escape(whole)}" style="width: 100%; height: {FRAME_HEIGHT}px; border: 0" '
+        f'<iframe srcdoc="{escape(whole)}" style="width: 100%; height: {height}px; border: 0" '
         'title="AtomLens report"></iframe>'
     )
 
@@ -70,7 +72,7 @@ def _body(report: Report) -> Iterator[str]:
     if report.explanation is not None:
         yield _panel("atoms", "Atoms", ("coloring",))
     if report.surfaces or report.maps:
-        yield _panel("space", "Space around", ("probe", "property", "place"), STAGE)
+        yield _panel("space", "Around the atoms", ("probe", "property", "place"), STAGE)
     yield "</section>"
     warnings = () if report.explanation is None else report.explanation.warnings
     yield from (f'<p class="warning">{escape(one)}</p>' for one in warnings)
@@ -92,12 +94,11 @@ def _header(report: Report) -> Iterator[str]:
     said = title(structure).removeprefix(structure.id).strip()
     yield f'<p class="subtitle">{escape(said.replace("  ", " · "))}</p>'
     if report.explanation is not None:
-        yield f'<dl class="properties">{"".join(_properties(report))}</dl>'
+        yield f'<dl class="properties">{"".join(_properties(report.explanation))}</dl>'
 
 
-def _properties(report: Report) -> Iterator[str]:
-    assert report.explanation is not None
-    for head in report.explanation.heads.values():
+def _properties(explanation: Explanation) -> Iterator[str]:
+    for head in explanation.heads.values():
         name, _, rest = statement(head).partition(": ")
         _, _, origin = rest.partition(", ")
         value = number(head.value, head.property_unit)

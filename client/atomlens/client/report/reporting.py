@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from atomlens.client.card import Card
 from atomlens.client.elements import SYMBOLS
-from atomlens.client.errors import InputError
+from atomlens.client.errors import AtomLensError, InputError
 from atomlens.client.explanation import Explanation, combine
 from atomlens.client.inputs import read_one
 from atomlens.client.report.contents import Report
 from atomlens.client.report.element_means import of_card
 from atomlens.client.report.surface import Surface, SurfaceLike
-from atomlens.client.report.surface_map import probe_mesh
+from atomlens.client.report.surface_map import SurfaceMap, probe_mesh
 from atomlens.client.report.triangulation import SPACING_ANGSTROM, Mesh, mesh
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of
 from atomlens.client.structure import Structure, StructureLike
@@ -59,16 +59,14 @@ def report(
     named = None if surfaces is None else [Surface.of(surface) for surface in surfaces]
     fields = len(probes) * sum(len(card.status.heads) for card in answering)
     found, left_out = _meshes(one, named, fields)
+    maps, silent = _probe_all(client, one, answering, probes, found)
+    refused = [f"{name} has no part in this: {error}" for name, error in refusals.items()]
     return Report(
         one,
         combine(explanations),
-        tuple(
-            probe_mesh(client, one, probes, surface, points, str(card.status))
-            for surface, points in found
-            for card in answering
-        ),
+        tuple(maps),
         means=tuple(mean for card in answering for mean in of_card(card)),
-        notes=(*(f"{name} has no part in this: {error}" for name, error in refusals.items()), *left_out),
+        notes=(*refused, *silent, *left_out),
     )
 
 
@@ -128,6 +126,26 @@ def _meshes(
                 raise
             left_out.append(f"There is no surface at {surface}: atoms fill the cell.")
     return found, left_out
+
+
+def _probe_all(
+    client: Client,
+    structure: Structure,
+    cards: Sequence[Card],
+    probes: Sequence[str],
+    meshes: Sequence[tuple[Surface, Mesh]],
+) -> tuple[list[SurfaceMap], list[str]]:
+    """Return what each model says on each surface, and which models know nothing of probes."""
+    maps, silent = [], {}
+    for surface, found in meshes:
+        for name in (str(card.status) for card in cards if str(card.status) not in silent):
+            try:
+                maps.append(probe_mesh(client, structure, probes, surface, found, name))
+            except AtomLensError as error:
+                if error.reason != "NO_PROBE":
+                    raise
+                silent[name] = f"{name} says nothing of the space around: {error}"
+    return maps, list(silent.values())
 
 
 def fitting_mesh(structure: Structure, surface: Surface, vertices: int = VERTICES) -> Mesh:

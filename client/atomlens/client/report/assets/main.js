@@ -1,5 +1,7 @@
 // Main: draw what there is to draw.
 
+const NEEDED = "These pictures need a browser of 2023 or later, with WebGL.";
+
 // Plotly comes compressed.
 async function loadPlotly() {
   const bytes = Uint8Array.from(atob(document.getElementById("plotly").textContent), (letter) => letter.charCodeAt(0));
@@ -7,9 +9,8 @@ async function loadPlotly() {
   document.head.append(element("script", {}, await new Response(stream).text()));
 }
 
-async function main() {
+async function drawAll() {
   await loadPlotly();
-  document.documentElement.classList.toggle("still", isStill);
   const plots = [];
   if (atomsPlot) {
     await showAtoms();
@@ -20,13 +21,19 @@ async function main() {
     plots.push(spacePlot);
   }
   turnTogether(plots);
-  document.querySelectorAll("table.sortable").forEach((table) => {
-    sortable(table);
-    if (atomsPlot) {
-      pointing(table);
-    }
-  });
-  document.documentElement.classList.add("drawn");
+}
+
+async function main() {
+  document.documentElement.classList.toggle("still", isStill);
+  document.querySelectorAll("table.sortable").forEach(sortable);
+  try {
+    await drawAll();
+    document.querySelectorAll("table.sortable").forEach(pointing);
+    document.documentElement.classList.add("drawn");
+  } catch (error) {
+    document.querySelectorAll(".plot").forEach((plot) => plot.replaceChildren(element("p", {}, NEEDED)));
+    throw error;
+  }
 }
 
 main();

@@ -156,21 +156,33 @@ function sceneLayout(plot, points, margin, annotations = []) {
   };
 }
 
-// Turn all drawings with the one that is turned.
+// Turn all drawings with the one that is turned, each from as far away, in units of where it began.
 function turnTogether(plots) {
+  const camera = (plot) => plot.layout.scene.camera;
+  const far = ({ eye }) => length([eye.x, eye.y, eye.z]);
+  const began = new Map(plots.map((plot) => [plot, far(camera(plot))]));
   let turning = false;
-  for (const plot of plots) {
-    plot.on("plotly_relayout", (change) => {
-      const camera = change["scene.camera"];
-      if (!camera || turning) {
-        return;
-      }
-      turning = true;
-      const others = plots.filter((other) => other !== plot);
-      Promise.all(others.map((other) => Plotly.relayout(other, { "scene.camera": camera }))).finally(() => {
-        turning = false;
-      });
+  const follow = (plot, seen) => {
+    turning = true;
+    const others = plots.filter((other) => other !== plot);
+    const moved = others.map((other) => {
+      const factor = began.get(other) / began.get(plot);
+      const eye = Object.fromEntries(Object.entries(seen.eye).map(([axis, value]) => [axis, factor * value]));
+      return Plotly.relayout(other, { "scene.camera": { ...camera(other), up: seen.up, eye } });
     });
+    Promise.all(moved).finally(() => {
+      turning = false;
+    });
+  };
+  for (const plot of plots) {
+    for (const event of ["plotly_relayouting", "plotly_relayout"]) {
+      plot.on(event, (change) => {
+        const seen = change["scene.camera"];
+        if (seen && !turning) {
+          follow(plot, seen);
+        }
+      });
+    }
   }
 }
 
