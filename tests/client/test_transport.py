@@ -13,10 +13,13 @@ import grpc
 import numpy as np
 import pytest
 
-from atomlens.client import AsyncClient, Client, Explanation, InputError, StreamSettings
+from atomlens.client import AsyncClient, Client, Explanation, InputError, StreamSettings, UnavailableError
 from atomlens.client.async_transport import AsyncGrpcTransport
+from atomlens.client.backoff import BackoffSettings
 from atomlens.client.explanation import Outcome
-from atomlens.client.testing import serve
+from atomlens.client.probe import Grid, Slab
+from atomlens.client.probe.header import ProbeTrailer
+from atomlens.client.testing import RunningServer, serve
 from atomlens.client.transport import GrpcTransport, checked_timeout
 from atomlens.v1 import (
     explanation_service_pb2,
@@ -25,7 +28,7 @@ from atomlens.v1 import (
     structures_pb2,
 )
 
-from .conftest import MODELS
+from .conftest import MODELS, WATER
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -68,6 +71,79 @@ def test_replaced_server(
     assert [outcome.id for outcome in outcomes] == [str(count) for count in range(400)]
     energies = np.array([outcome.energy for outcome in outcomes if isinstance(outcome, Explanation)], float)
     np.testing.assert_allclose(energies, np.tile(energies[:20], 20), atol=1e-3)
+
+
+Replace = Callable[[], object]
+GRID = Grid([-4.0, -4.0, -4.0], np.eye(3) * 0.1, (80, 80, 80))
+PROBE: dict[str, Any] = {"model": MODELS[0], "grid": GRID, "slab_points": 16_384}
+Probed = tuple[list[Slab], ProbeTrailer | None]
+
+
+def probe(address: str, replace: Replace) -> Probed:
+    """Probe with the synchronous client, whose server is replaced after the first slab."""
+    with Client(address, streaming=SETTINGS) as client, client.probe(WATER, "H", **PROBE) as stream:
+        slabs = [next(stream)]
+        replace()
+        return slabs + list(stream), stream.trailer
+
+
+def probe_async(address: str, replace: Replace) -> Probed:
+    """Probe with the asynchronous client."""
+
+    async def collect() -> Probed:
+        async with (
+            AsyncClient(address, streaming=SETTINGS) as client,
+            await client.probe(WATER, "H", **PROBE) as stream,
+        ):
+            slabs = [await anext(stream)]
+            await asyncio.to_thread(replace)
+            return slabs + [slab async for slab in stream], stream.trailer
+
+    return asyncio.run(collect())
+
+
+@pytest.mark.parametrize("way", [probe, probe_async])
+def test_replaced_server_of_a_probe(
+    toy_repository: Path, client: Client, way: Callable[[str, Replace], Probed]
+) -> None:
+    """A probe goes on with the slab that is missing, bit for bit, when another server takes the place."""
+    with ExitStack() as first, ExitStack() as second:
+        address = first.enter_context(serve(models=toy_repository)).address
+
+        def replace() -> None:
+            first.close()
+            second.enter_context(serve(models=toy_repository, address=address))
+
+        slabs, trailer = way(address, replace)
+    assert [slab.index for slab in slabs] == list(range(32))
+    assert trailer is not None
+    assert trailer.slabs < 32  # the second server sent only the rest
+    expected = client.probe(WATER, "H", **PROBE).collect(progress=False)
+    assert np.concatenate([slab.values for slab in slabs], axis=1).tobytes() == expected.values.tobytes()
+
+
+def test_no_server_for_a_probe() -> None:
+    """It is an error that names the address, when all attempts are used up."""
+    settings = StreamSettings(backoff=BackoffSettings(2, 0.001, 0.001))
+    message = r"no AtomLens server answers at 127\.0\.0\.1:9"
+    with Client("127.0.0.1:9", streaming=settings) as client, pytest.raises(UnavailableError, match=message):
+        client.probe(WATER, "H", MODELS[0])
+
+
+def test_probes_of_closed_clients(server: RunningServer) -> None:
+    """Are refused."""
+
+    async def ask() -> None:
+        client = server.async_client()
+        await client.close()
+        await client.probe(WATER, "H", MODELS[0])
+
+    closed = server.client()
+    closed.close()
+    for way in (lambda: closed.probe(WATER, "H", MODELS[0]), lambda: asyncio.run(ask())):
+        with pytest.raises(InputError, match="the client is closed") as caught:
+            way()
+        assert caught.value.reason == "CLOSED"
 
 
 def test_every_call() -> None:
