@@ -114,9 +114,12 @@ def test_the_digest_differs_where_anything_does(
     with monkeypatch.context() as patch:
         patch.setattr(model, "provider", "cuda")
         digests.append(probe_of(model, water, (1, 8)).digest)
-    monkeypatch.setattr(ort, "__version__", "1.99")
+    with monkeypatch.context() as patch:
+        patch.setattr(ort, "__version__", "1.99")
+        digests.append(probe_of(model, water, (1, 8)).digest)
+    monkeypatch.setattr("atomlens.server.probe.CUT", (512, 32_768, 32, 64.0))
     digests.append(probe_of(model, water, (1, 8)).digest)
-    assert len(set(digests)) == len(digests) == len(CHANGES) + 5
+    assert len(set(digests)) == len(digests) == len(CHANGES) + 6
 
 
 def test_the_digest_is_the_same_where_the_values_are(

@@ -20,7 +20,7 @@ from atomlens.server.model import Model
 from atomlens.server.places import Grid, Places, PointList
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Integers, Structures
-from atomlens.server.tiles import Tile, tiles
+from atomlens.server.tiles import CUT, Tile, tiles
 from atomlens.server.validation import check, unknown_element
 from atomlens.server.work import Work
 from atomlens.v1 import probes_pb2
@@ -118,7 +118,7 @@ class Probe:
         arrays = (structure.numbers, structure.positions, structure.cells, structure.pbc, self.elements)
         parts = (
             *(text.encode() for text in texts),
-            *(array.tobytes() for array in (*arrays, self.left_out, np.array(self.slab_points))),
+            *(array.tobytes() for array in (*arrays, self.left_out, np.array([*CUT, self.slab_points]))),
             places.to_bytes(),
         )
         lengths = encode(np.array([len(part) for part in parts]), "<i8")

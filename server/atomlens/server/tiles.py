@@ -16,6 +16,7 @@ MOST_POINTS = 1024  # of a tile
 MOST_PAIRS = 32_768  # points x atoms of a tile; a SchNet of 64 features takes 1.5 kB for each
 FEW_ATOMS = 32  # so many that a tile need not be small for their sake
 WIDEST_ANGSTROM = 64.0  # that a tile with atoms may be: float32 tells places in it apart to 2e-6 Å
+CUT = (MOST_POINTS, MOST_PAIRS, FEW_ATOMS, WIDEST_ANGSTROM)  # what tiles of the same points depend on
 
 
 @dataclass(frozen=True, slots=True)
