@@ -106,3 +106,15 @@ def test_pages_stay_small(client: Client, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(reporting, "SURFACE_BYTES", 28 * len(fine.mesh) - 1)
     coarse = report(client, WATER, BOTH[0], "H", ["distance:2.0"]).surfaces[0]
     assert len(coarse.mesh) < len(fine.mesh)
+
+
+def test_surfaces_that_no_page_holds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest is left out, which is said; one that was named is an error."""
+    sizes = [len(one.mesh) for one in report(client, WATER, BOTH[0], "H").surfaces]
+    monkeypatch.setattr(reporting, "MOST_BYTES", 28 * (sum(sizes) - 1))
+    made = report(client, WATER, BOTH[0], "H")
+    assert [str(one.surface) for one in made.surfaces] == ["distance:1.6", "distance:2"]
+    assert made.notes[0].startswith(f"There is no surface here at distance:2.5: it has {sizes[2]} points")
+    monkeypatch.setattr(reporting, "MOST_BYTES", 28)
+    with pytest.raises(InputError, match="`surface` must be smaller: distance:2 has"):
+        report(client, WATER, BOTH[0], "H", ["distance:2.0"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +27,11 @@ DISTANCES = (1.6, 2.0, 2.5)  # Å, of the surfaces of a report that names none
 FEW_ELEMENTS = 6  # probes of a report that names none
 COMMON = ("H", "C", "N", "O")
 VERTICES = 15_000  # of a surface in a page at most: more would not turn smoothly
-SURFACE_BYTES = 2_200_000  # of all surfaces in a page
+SURFACE_BYTES = 2_200_000  # that all surfaces in a page should have
+MOST_BYTES = 2_700_000  # that they may have, if they cannot be coarser
 VERTEX_BYTES, VALUE_BYTES = 24, 4  # with its share of the faces, and of each field
-COARSER = 1.3
+MANY_ATOMS = 1_000  # from which a mesh is coarse from the beginning
+COARSER = 1.05  # than vertices in the square of the spacing let expect
 
 
 def report(
@@ -114,9 +117,10 @@ def _probes(
 def _meshes(
     structure: Structure, named: Sequence[Surface] | None, fields: int
 ) -> tuple[list[tuple[Surface, Mesh]], list[str]]:
-    """Return surfaces as meshes, and what is said of those for which there is no room."""
+    """Return surfaces as meshes, and what is said of those that have no room in the cell or in the page."""
     surfaces = list(map(Surface, DISTANCES)) if named is None else named
-    vertices = SURFACE_BYTES // (len(surfaces) * (VERTEX_BYTES + VALUE_BYTES * fields))
+    bytes_each = VERTEX_BYTES + VALUE_BYTES * fields
+    vertices = SURFACE_BYTES // (len(surfaces) * bytes_each)
     found, left_out = [], []
     for surface in surfaces:
         try:
@@ -125,6 +129,12 @@ def _meshes(
             if named is not None or error.reason != "NO_SURFACE":
                 raise
             left_out.append(f"There is no surface at {surface}: atoms fill the cell.")
+    while sum(len(points) for _, points in found) * bytes_each > MOST_BYTES:
+        surface, points = found.pop(max(range(len(found)), key=lambda place: len(found[place][1])))
+        said = f"has {len(points):,} points, more than a page can hold; `atomlens probe` writes it"
+        if named is not None:
+            raise InputError(f"`surface` must be smaller: {surface} {said}", field="surface")
+        left_out.append(f"There is no surface here at {surface}: it {said}.")
     return found, left_out
 
 
@@ -150,14 +160,16 @@ def _probe_all(
 
 def fitting_mesh(structure: Structure, surface: Surface, vertices: int = VERTICES) -> Mesh:
     """Return a mesh with no more vertices than a page should hold, or as coarse as a mesh can be."""
-    spacing, coarsest = min(SPACING_ANGSTROM, surface.distance_angstrom / 4), surface.distance_angstrom / 2
+    wanted, coarsest = min(vertices, VERTICES), surface.distance_angstrom / 2
+    spacing = coarsest / 2 if len(structure) > MANY_ATOMS else min(SPACING_ANGSTROM, coarsest / 2)
     while True:
-        last = spacing * COARSER > coarsest
         try:
             found = mesh(structure, surface, spacing)
-            if last or len(found) <= min(vertices, VERTICES):
+            if len(found) <= wanted or spacing >= coarsest:
                 return found
+            factor = COARSER * math.sqrt(len(found) / wanted)
         except InputError as error:
-            if last or error.field != "spacing":
+            if error.field != "spacing" or spacing >= coarsest:
                 raise
-        spacing *= COARSER
+            factor = 2.0
+        spacing = min(coarsest, factor * spacing)
