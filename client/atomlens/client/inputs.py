@@ -27,9 +27,7 @@ def read_one(value: StructureLike | str | Path) -> Structure:
     items = list(islice(files.read(value), 2))
     if len(items) != 1:
         found = "several structures" if items else "no structure"
-        raise InputError(
-            f"{value} holds {found}, and this takes one, as in {value}@0", field="structure"
-        )
+        raise InputError(f"{value} holds {found}, and this takes one, as in {value}@0", field="structure")
     if isinstance(items[0], Failure):
         raise items[0].error
     return items[0]

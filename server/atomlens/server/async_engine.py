@@ -9,19 +9,19 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from atomlens.server.batching import Batcher
-from atomlens.server.contexts import Contexts
 from atomlens.server.engine import Admission, admit, finish
 from atomlens.server.errors import UnavailableError
 from atomlens.server.explanations import Explanations
 from atomlens.server.model import Context, Model
-from atomlens.server.probe import Probe
+from atomlens.server.probes.contexts import Contexts
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.slab import Slab
+from atomlens.server.probes.tile_values import TileValues, compute_tile
+from atomlens.server.probes.tiles import Tile
 from atomlens.server.provenance import Provenance
 from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
-from atomlens.server.slab import Slab
 from atomlens.server.structures import Structures
-from atomlens.server.tile_values import TileValues, compute_tile
-from atomlens.server.tiles import Tile
 
 P = ParamSpec("P")
 T = TypeVar("T")

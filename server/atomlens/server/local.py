@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 
 from atomlens.server import answers
-from atomlens.server.contexts import Contexts
 from atomlens.server.cpus import available_cpus
 from atomlens.server.engine import Engine
-from atomlens.server.probe import Probe
+from atomlens.server.probes.contexts import Contexts
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.slab import Slab
+from atomlens.server.probes.summary import Summary
+from atomlens.server.probes.tile_values import compute_tile
 from atomlens.server.settings import ServerSettings
-from atomlens.server.slab import Slab
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
-from atomlens.server.summary import Summary
-from atomlens.server.tile_values import compute_tile
 from atomlens.v1 import explanation_service_pb2, model_service_pb2, probes_pb2
 
 

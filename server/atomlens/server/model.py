@@ -13,7 +13,7 @@ from atomlens.server.card import Card, Head
 from atomlens.server.errors import BundleError, InputError, UnusableModelError
 from atomlens.server.limits import Limits
 from atomlens.server.neighbors import NeighborTable, find_pairs, make_table
-from atomlens.server.probe_session import ProbeSession
+from atomlens.server.probes.session import ProbeSession
 from atomlens.server.session import AtomsSession
 from atomlens.server.structures import Floats, Integers, Structures
 from atomlens.server.work import Work

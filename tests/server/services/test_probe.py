@@ -17,8 +17,8 @@ from grpc_status.rpc_status import from_call
 
 from atomlens.server.app import Server
 from atomlens.server.model import Context
-from atomlens.server.probe import STRETCH_POINTS, Probe
-from atomlens.server.slab import Slab
+from atomlens.server.probes.probe import STRETCH_POINTS, Probe
+from atomlens.server.probes.slab import Slab
 from atomlens.server.structures import Structures
 from atomlens.v1 import probes_pb2, structures_pb2
 from atomlens.v1.explanation_service_pb2 import ExplainRequest

@@ -11,9 +11,9 @@ import grpc
 
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.errors import OverloadedError, UnavailableError
-from atomlens.server.probe import Probe
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.summary import Summary
 from atomlens.server.settings import ServerSettings
-from atomlens.server.summary import Summary
 from atomlens.v1 import probes_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.server.field import Field
+from atomlens.server.probes.field import Field
 from atomlens.server.structures import Floats, Integers
 
 MOST_POINTS = 1024  # of a tile

@@ -1,4 +1,4 @@
-"""`atomlens.server.probe`."""
+"""`atomlens.server.probes.probe`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from atomlens.server.bundle import PROBE
 from atomlens.server.errors import InputError, UnknownModelError, UnusableModelError
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model
-from atomlens.server.places import Grid, PointList
-from atomlens.server.probe import STRETCH_POINTS, Probe
+from atomlens.server.probes.places import Grid, PointList
+from atomlens.server.probes.probe import STRETCH_POINTS, Probe
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Structures
 from atomlens.v1 import probes_pb2, structures_pb2
@@ -117,7 +117,7 @@ def test_the_digest_differs_where_anything_does(
     with monkeypatch.context() as patch:
         patch.setattr(ort, "__version__", "1.99")
         digests.append(probe_of(model, water, (1, 8)).digest)
-    monkeypatch.setattr("atomlens.server.probe.CUT", (512, 32_768, 32, 64.0))
+    monkeypatch.setattr("atomlens.server.probes.probe.CUT", (512, 32_768, 32, 64.0))
     digests.append(probe_of(model, water, (1, 8)).digest)
     assert len(set(digests)) == len(digests) == len(CHANGES) + 6
 

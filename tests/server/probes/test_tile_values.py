@@ -1,4 +1,4 @@
-"""`atomlens.server.tile_values`."""
+"""`atomlens.server.probes.tile_values`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from atomlens.server.errors import EngineError
 from atomlens.server.model import Model
-from atomlens.server.places import PointList
-from atomlens.server.probe import Probe
+from atomlens.server.probes.places import PointList
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.tile_values import Mask, Values, compute_tile, probe_values
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Floats, Structures
-from atomlens.server.tile_values import Mask, Values, compute_tile, probe_values
 
 Crystal = Callable[..., Structures]
 MOLECULAR = [

@@ -1,4 +1,4 @@
-"""`atomlens.server.summary`: against numpy over all values at once."""
+"""`atomlens.server.probes.summary`: against numpy over all values at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from atomlens.server.model import Model
-from atomlens.server.probe import Probe
-from atomlens.server.slab import Slab
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.slab import Slab
+from atomlens.server.probes.summary import Summary
+from atomlens.server.probes.tile_values import Mask, Values
 from atomlens.server.structures import Structures
-from atomlens.server.summary import Summary
-from atomlens.server.tile_values import Mask, Values
 from atomlens.v1 import probes_pb2
 
 from .probing import cube

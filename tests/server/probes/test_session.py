@@ -1,4 +1,4 @@
-"""`atomlens.server.probe_session`: with graphs made by hand, so that what they say is known."""
+"""`atomlens.server.probes.session`: with graphs made by hand, so that what they say is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnx import parser
 from atomlens.server.card import Card
 from atomlens.server.errors import BundleError, EngineError
 from atomlens.server.model import Model
-from atomlens.server.probe_session import ProbeSession
+from atomlens.server.probes.session import ProbeSession
 
 GRAPH = """
 <ir_version: 10, opset_import: ["" : 18]>

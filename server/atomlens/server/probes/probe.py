@@ -14,13 +14,13 @@ from atomlens.server.buffers import decode, encode
 from atomlens.server.card import Head
 from atomlens.server.engine import admit_for
 from atomlens.server.errors import InputError, UnusableModelError
-from atomlens.server.field import Field
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model
-from atomlens.server.places import Grid, Places, PointList
+from atomlens.server.probes.field import Field
+from atomlens.server.probes.places import Grid, Places, PointList
+from atomlens.server.probes.tiles import CUT, Tile, tiles
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Integers, Structures
-from atomlens.server.tiles import CUT, Tile, tiles
 from atomlens.server.validation import check, unknown_element
 from atomlens.server.work import Work
 from atomlens.v1 import probes_pb2

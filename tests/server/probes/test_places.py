@@ -1,4 +1,4 @@
-"""`atomlens.server.places`."""
+"""`atomlens.server.probes.places`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from atomlens.server.buffers import encode
 from atomlens.server.errors import InputError
 from atomlens.server.limits import Limits
-from atomlens.server.places import Grid, PointList
+from atomlens.server.probes.places import Grid, PointList
 from atomlens.server.structures import Floats, Structures
 from atomlens.v1 import probes_pb2
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from atomlens.server.buffers import encode
-from atomlens.server.probe import Probe
-from atomlens.server.tile_values import Mask, TileValues, Values
-from atomlens.server.tiles import Tile
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.tile_values import Mask, TileValues, Values
+from atomlens.server.probes.tiles import Tile
 from atomlens.v1 import probes_pb2
 
 

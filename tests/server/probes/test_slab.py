@@ -1,4 +1,4 @@
-"""`atomlens.server.slab`."""
+"""`atomlens.server.probes.slab`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from atomlens.server.model import Model
-from atomlens.server.probe import Probe
-from atomlens.server.slab import Slab
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.slab import Slab
+from atomlens.server.probes.tile_values import TileValues, compute_tile, probe_values
+from atomlens.server.probes.tiles import Tile
 from atomlens.server.structures import Structures
-from atomlens.server.tile_values import TileValues, compute_tile, probe_values
-from atomlens.server.tiles import Tile
 
 from .probing import cube
 

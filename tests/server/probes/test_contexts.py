@@ -1,4 +1,4 @@
-"""`atomlens.server.contexts`: with models that count how often they are asked."""
+"""`atomlens.server.probes.contexts`: with models that count how often they are asked."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atomlens.server.contexts import Contexts
 from atomlens.server.model import Context, Model
-from atomlens.server.places import PointList
-from atomlens.server.probe import Probe
+from atomlens.server.probes.contexts import Contexts
+from atomlens.server.probes.places import PointList
+from atomlens.server.probes.probe import Probe
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Structures
 from atomlens.server.work import Work

@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 
 from atomlens.server.buffers import encode
-from atomlens.server.probe import Probe
-from atomlens.server.slab import Slab
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.slab import Slab
+from atomlens.server.probes.tile_values import Values
 from atomlens.server.structures import Integers
-from atomlens.server.tile_values import Values
 from atomlens.v1 import probes_pb2
 
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from atomlens.server.errors import EngineError
 from atomlens.server.model import Context
-from atomlens.server.probe import Probe
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.tiles import Tile
 from atomlens.server.structures import Floats
-from atomlens.server.tiles import Tile
 
 Values = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

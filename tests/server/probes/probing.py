@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from atomlens.server.buffers import encode
-from atomlens.server.places import Grid
-from atomlens.server.tile_values import Values
+from atomlens.server.probes.places import Grid
+from atomlens.server.probes.tile_values import Values
 from atomlens.v1 import probes_pb2, structures_pb2
 from atomlens.v1.explanations_pb2 import ModelSelector
 

@@ -1,4 +1,4 @@
-"""`atomlens.server.tiles`: against distances between all points and all atoms."""
+"""`atomlens.server.probes.tiles`: against distances between all points and all atoms."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from atomlens.server.field import Field
-from atomlens.server.places import Grid
+from atomlens.server.probes.field import Field
+from atomlens.server.probes.places import Grid
+from atomlens.server.probes.tiles import FEW_ATOMS, MOST_PAIRS, MOST_POINTS, WIDEST_ANGSTROM, Tile, tiles
 from atomlens.server.structures import Floats, Integers, Structures
-from atomlens.server.tiles import FEW_ATOMS, MOST_PAIRS, MOST_POINTS, WIDEST_ANGSTROM, Tile, tiles
 
 Crystal = Callable[..., Structures]
 CUTOFF = 5.0

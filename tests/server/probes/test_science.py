@@ -19,11 +19,11 @@ from ase.build import molecule as g2_molecule
 
 from atomlens.server.engine import Engine
 from atomlens.server.model import Model
-from atomlens.server.places import Grid, PointList
-from atomlens.server.probe import Probe
+from atomlens.server.probes.places import Grid, PointList
+from atomlens.server.probes.probe import Probe
+from atomlens.server.probes.tile_values import probe_values
 from atomlens.server.repository import BUNDLED, Repository
 from atomlens.server.structures import Floats, Structures
-from atomlens.server.tile_values import probe_values
 
 if TYPE_CHECKING:
     from atomlens.export.checkpoint import Checkpoint

@@ -1,4 +1,4 @@
-"""`atomlens.server.field`: against all images in a double loop."""
+"""`atomlens.server.probes.field`: against all images in a double loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from atomlens.server.errors import InputError
-from atomlens.server.field import Field
+from atomlens.server.probes.field import Field
 from atomlens.server.structures import Floats, Structures
 
 Crystal = Callable[..., Structures]

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from threading import Lock
 
 from atomlens.server.model import Context
-from atomlens.server.probe import Probe
+from atomlens.server.probes.probe import Probe
 
 
 class Contexts:
