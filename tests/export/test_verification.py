@@ -17,7 +17,7 @@ from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.examples import probe_points, verification_batches
 from atomlens.export.verification import VerificationError, point_pairs, verify
 from atomlens.server.cases import Case
-from atomlens.server.field import Field
+from atomlens.server.probes.field import Field
 from atomlens.server.structures import Integers, Structures
 from atomlens.server.verification import CLOSE, IN_PLACE, TOLERANCE, Row
 
