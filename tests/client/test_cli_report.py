@@ -122,6 +122,7 @@ def test_a_hint(server: RunningServer, tmp_path: Path, out: Path, capsys: pytest
     [
         (["-o", "page.pdf"], "`output` must end in .html, .htm, .png, got 'page.pdf'"),
         (["-o", "nowhere/page.html"], "there is no directory"),
+        (["-A", "H,Xx"], "`elements` must be"),
         (["--surface", "sphere:2"], "`surface` must be distance:D or inverse-power:P:C, got 'sphere:2'"),
     ],
 )

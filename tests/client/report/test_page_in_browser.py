@@ -237,6 +237,17 @@ def test_slices_of_a_grid(browser: Any, tmp_path: Path) -> None:
     assert opened.errors == []
 
 
+@pytest.mark.parametrize("counts", [(13, 12, 1), (1, 12, 11), (13, 1, 1)])
+def test_flat_grids(browser: Any, counts: tuple[int, int, int], tmp_path: Path) -> None:
+    """A grid that is a plane has one slice, and one that is a row of points is drawn as points."""
+    found = probe_map(WATER, Grid(GRID.origin, GRID.axes, counts))
+    opened = show(browser, map_report(found), tmp_path)
+    trace = opened.trace("space-plot", "field")
+    np.testing.assert_allclose(trace["values"], found.values[0].ravel())
+    assert opened.page.locator("#place label").count() == 0
+    assert opened.errors == []
+
+
 def test_lists_of_points(browser: Any, tmp_path: Path) -> None:
     """They are drawn as points."""
     points = surface_map(WATER, 2.0).mesh.vertices[::10]

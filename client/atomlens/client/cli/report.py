@@ -14,6 +14,7 @@ from atomlens.client.cli.hint import Hint
 from atomlens.client.client import Client
 from atomlens.client.errors import InputError
 from atomlens.client.failure import Failure
+from atomlens.client.probe.request import numbers_of
 from atomlens.client.selection import DEFAULT_MODELS
 from atomlens.client.structure import Structure
 
@@ -98,6 +99,7 @@ def _check(args: argparse.Namespace) -> None:
     from atomlens.client.report.contents import STILL, check_output
 
     check_output(args.output)
+    numbers_of(args.elements or ["H"])
     if args.output.suffix.lower() == STILL:
         find_browser()
     if not args.output.resolve().parent.is_dir():

@@ -13,16 +13,20 @@ const cuts = data.maps.flatMap(({ grid, points }, index) => {
     const rows = triples(unpack(points));
     return [{ key: source, source, label: "points", steps: 0, at: () => ({ points: rows, faces: [], name: "the points" }) }];
   }
-  return [2, 1, 0]
-    .filter((axis) => grid.counts[axis] > 1 || axis === 2)
-    .map((axis) => {
-      const label = `${axisName(grid, axis)} slice`;
-      const at = (step) => slice(grid, axis, step);
-      return { key: `slice ${index} ${axis}`, source, label, steps: grid.counts[axis], first: nearest(grid, axis), at };
-    });
+  return flatAxes(grid).map((axis) => {
+    const label = `${axisName(grid, axis)} slice`;
+    const at = (step) => slice(grid, axis, step);
+    return { key: `slice ${index} ${axis}`, source, label, steps: grid.counts[axis], first: nearest(grid, axis), at };
+  });
 });
 
 const places = [...surfaces, ...cuts];
+
+// The axes whose slices are planes; of a grid that is one row of points the axis across it.
+function flatAxes({ counts }) {
+  const planes = [2, 1, 0].filter((axis) => counts.every((count, other) => other === axis || count > 1));
+  return planes.length ? planes : [counts.indexOf(Math.min(...counts))];
+}
 
 function isAligned({ axes }) {
   return axes.every((vector, place) => vector.every((value, axis) => axis === place || value === 0));

@@ -130,6 +130,7 @@ function sceneLayout(plot, points, margin, annotations = []) {
     margin: { l: 0, r: 0, t: 0, b: 0 },
     paper_bgcolor: "rgba(0,0,0,0)",
     showlegend: false,
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: "#9aa5b1", activecolor: INK },
     uirevision: "the same",
     hoverlabel: {
       bgcolor: "#ffffff",

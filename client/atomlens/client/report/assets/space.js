@@ -106,8 +106,8 @@ function spaceNotes(one) {
   const notes = [];
   const { beyond } = fieldScale(one);
   if (beyond && one.flagged < one.points) {
-    const same = places.length > 1 ? "Colours are the same at every place; " : "";
-    notes.push(`${same}${100 * beyond} % of the points lie beyond either end.`);
+    const same = places.length > 1 ? "Colours are the same at every place; " : "Colours: ";
+    notes.push(`${same}at most ${100 * beyond} % of the points lie beyond either end.`);
   }
   if (one.flagged) {
     const [flagged, points] = [one.flagged, one.points].map((count) => count.toLocaleString("en"));
