@@ -117,7 +117,8 @@ function spaceNotes(one) {
     );
   }
   if (one.minima.length) {
-    notes.push(`Diamonds: the best places for ${one.element}, lower than all points around them.`);
+    const best = fieldScale(one).palette === "energy" ? `the best places for ${one.element}, ` : "";
+    notes.push(`Diamonds: ${best}lower than all points around them.`);
   }
   return notes;
 }
