@@ -33,6 +33,6 @@ def test_services_and_their_messages_are_told(name: str, serving: Callable[..., 
             found = {service.name for service in services.list_services_response.service}
             assert found == {symbol, "atomlens.v1.ModelService", "grpc.health.v1.Health", *NAMES}
             file = FileDescriptorProto.FromString(files.file_descriptor_response.file_descriptor_proto[0])
-            assert [method.name for method in file.service[0].method] == ["Explain", "ExplainStream"]
+            assert [method.name for method in file.service[0].method] == ["Explain", "ExplainStream", "Probe"]
 
     asyncio.run(main())
