@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_holds_all_roots_and_models(wheel: Path) -> None:
-    """The wheel has the packages of all four roots, their marks of being typed, and every bundled model."""
+    """The wheel has the packages of all four roots, their marks of being typed, models, and what pages need."""
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "atomlens/__init__.py" not in names
     for package in ("v1", "export", "server", "client"):
@@ -33,6 +33,8 @@ def test_wheel_holds_all_roots_and_models(wheel: Path) -> None:
     bundled = {f"atomlens/server/models/{path.relative_to(models)}" for path in models.rglob("*.*")}
     assert bundled
     assert bundled <= names
+    assets = ROOT / "client" / "atomlens" / "client" / "report" / "assets"
+    assert {f"atomlens/client/report/assets/{path.name}" for path in assets.iterdir()} <= names
 
 
 def test_wheel_explains_water(wheel: Path, tmp_path: Path) -> None:
