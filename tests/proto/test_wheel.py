@@ -24,7 +24,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_wheel_holds_all_roots_and_models(wheel: Path) -> None:
-    """The wheel has the packages of all four roots, their marks of being typed, models, and what pages need."""
+    """The wheel has the packages of all four roots, typed, every bundled model, and what pages need."""
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "atomlens/__init__.py" not in names
     for package in ("v1", "export", "server", "client"):

@@ -21,7 +21,7 @@ from atomlens.server.probes.places import Grid, Places, PointList
 from atomlens.server.probes.tiles import CUT, Tile, tiles
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Integers, Structures
-from atomlens.server.validation import check, unknown_element
+from atomlens.server.validation import unknown_element
 from atomlens.server.work import Work
 from atomlens.v1 import probes_pb2
 
@@ -74,17 +74,8 @@ class Probe:
             InputError: one of them breaks a rule.
             UnusableModelError: the model has no probe graph.
         """
-        if not model.takes_probes:
-            raise UnusableModelError(
-                f"{model.name}@{model.version} has no probe.onnx: export it again", "NO_PROBE", "model"
-            )
-        wanted = model.heads(heads)
-        _check_elements(elements, model, len(wanted))
         work = _admitted(model, structure, limits or Limits())
-        _check_left_out(left_out, len(structure.numbers))
-        field = Field.of(structure, model.card.cutoff_angstrom, left_out)
-        points = _slab_points(slab_points, len(elements) * len(wanted))
-        return cls(model, wanted, elements, structure, work, left_out, field, places, points)
+        return cls._build(model, structure, work, elements, places, heads, left_out, slab_points)
 
     @classmethod
     def from_proto(cls, message: probes_pb2.ProbeRequest, repository: Repository, limits: Limits) -> Probe:
@@ -96,19 +87,40 @@ class Probe:
             UnusableModelError: it has no probe graph, or its answer is not the one that was begun.
         """
         model = repository.find(message.model.name, message.model.digest)
-        structure = _structure(message, model, limits)
-        probe = cls.of(
+        structure = _structure(message)
+        work = _admitted(model, structure, limits)  # first of all: a grid may be fitted to it
+        probe = cls._build(
             model,
             structure,
+            work,
             decode(message.elements, "u1", (-1,), "elements").astype(np.int64),
             _places(message, structure, limits),
             message.heads,
             decode(message.left_out, "<i4", (-1,), "left_out").astype(np.int64),
             message.slab_points,
-            limits,
         )
         probe._check_continues(message)
         return replace(probe, first_slab=message.first_slab)
+
+    @classmethod
+    def _build(
+        cls,
+        model: Model,
+        structure: Structures,
+        work: Work,
+        elements: Integers,
+        places: Places,
+        heads: Sequence[str],
+        left_out: Integers,
+        slab_points: int,
+    ) -> Probe:
+        """Return the probe around an admitted structure."""
+        wanted = model.heads(heads)
+        _check_elements(elements, model, len(wanted))
+        _check_left_out(left_out, len(structure.numbers))
+        field = Field.of(structure, model.card.cutoff_angstrom, left_out)
+        points = _slab_points(slab_points, len(elements) * len(wanted))
+        return cls(model, wanted, elements, structure, work, left_out, field, places, points)
 
     @cached_property
     def digest(self) -> str:
@@ -199,18 +211,19 @@ def _check_elements(elements: Integers, model: Model, heads: int) -> None:
         raise unknown_element(model.card, int(elements[unknown[0]]), f"elements[{unknown[0]}]")
 
 
-def _structure(message: probes_pb2.ProbeRequest, model: Model, limits: Limits) -> Structures:
-    """Return the structure of a request, which breaks no rule: a grid is fitted to it."""
+def _structure(message: probes_pb2.ProbeRequest) -> Structures:
     structures = Structures.from_proto(message.structures)
     if len(structures) != 1:
         raise InputError(f"a probe takes one structure, got {len(structures)}", field="structures.counts")
-    for error in check(structures, model.card, (), limits).values():
-        raise error
     return structures
 
 
 def _admitted(model: Model, structure: Structures, limits: Limits) -> Work:
     """Return the structure with its pairs. A moment of its charges is not asked for: it may be periodic."""
+    if not model.takes_probes:
+        raise UnusableModelError(
+            f"{model.name}@{model.version} has no probe.onnx: export it again", "NO_PROBE", "model"
+        )
     admission = admit_for(model, structure, (), limits)
     for error in admission.failures.values():
         raise error
