@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,9 @@ def test_edges_of_what_repeats() -> None:
 
 
 @pytest.mark.parametrize(
-    "structure", [WATER, BENZENE, SALT, Structure([2], [[0.0] * 3])], ids=lambda one: one.formula
+    "structure",
+    [WATER, BENZENE, SALT, Structure([2], [[0.0] * 3]), Structure([1, 1], [[0.0] * 3, [0.3, 0.4, 0.6]])],
+    ids=lambda one: one.formula,
 )
 def test_the_view_is_a_rotation(structure: Structure) -> None:
     """Its vectors are of length 1, normal to each other and right-handed."""
@@ -71,6 +75,28 @@ def test_the_view_is_a_rotation(structure: Structure) -> None:
 def test_flat_molecules_face_the_reader() -> None:
     """The plane of benzene is that of the picture."""
     np.testing.assert_allclose(np.abs(Drawing.of(BENZENE).view[2]), [0.0, 0.0, 1.0], atol=1e-9)
+
+
+def test_long_molecules_lie() -> None:
+    """The longest axis of a molecule leads to the right and the next one upwards, as its SVD has them."""
+    places = np.random.default_rng(0).normal(size=(30, 3)) * [1.0, 9.0, 4.0]
+    drawn = Drawing.of(Structure([6] * 30, places)).view
+    axes = np.linalg.svd(places - places.mean(axis=0))[2]
+    largest = np.abs(axes).argmax(axis=1)
+    signs = np.sign(axes[np.arange(3), largest])
+    np.testing.assert_allclose(drawn[:2], (axes * signs[:, None])[:2], atol=1e-12)
+    np.testing.assert_allclose(drawn[2], np.cross(drawn[0], drawn[1]), atol=1e-12)
+
+
+def test_memory_grows_with_the_atoms() -> None:
+    """No array holds every pair of thousands of atoms."""
+    places = 6.0 * np.indices((15, 15, 15)).reshape(3, -1).T
+    structure = Structure([6] * len(places), places * [1.0, 1.1, 1.2])
+    tracemalloc.start()
+    Drawing.of(structure)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 8 * len(places) ** 2 / 10
 
 
 def test_every_element_has_a_look() -> None:

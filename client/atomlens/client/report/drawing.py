@@ -106,8 +106,9 @@ def _view(positions: Floats, frame: Frame) -> Floats:
     if frame.dimensions == 3:
         right, up = np.array([0.93, -0.37, 0.0]), np.array([-0.10, -0.25, 0.963])
     else:
-        axes = np.linalg.svd(positions - positions.mean(axis=0), full_matrices=True)[2]
-        right, up = _towards(axes[0]), _towards(axes[1])
+        centered = positions - positions.mean(axis=0)
+        _, axes = np.linalg.eigh(centered.T @ centered)  # columns, the longest last
+        right, up = _towards(axes[:, 2]), _towards(axes[:, 1])
     right = right / np.linalg.norm(right)
     up = up - (up @ right) * right
     up = up / np.linalg.norm(up)
