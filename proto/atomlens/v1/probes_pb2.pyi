@@ -48,7 +48,7 @@ class ProbeRequest(_message.Message):
     """On each of a list of points in Å: float64, (points, 3)."""
     left_out: _builtins.bytes
     """Atoms that the probe does not feel, though they shaped what it feels of the others: int32, (left out). In a
-    periodic structure that is the copy of such an atom in the cell that the point is in; the others are felt.
+    periodic structure those are the copies in the cell around the first of them, which repeats; others are felt.
     """
     slab_points: _builtins.int
     """Points of a slab, a multiple of 16,384; 0 for the fewest whose values take 256 KiB."""

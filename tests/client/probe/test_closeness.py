@@ -82,11 +82,11 @@ def test_atoms_left_out(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("move", [(0, 0, 0), (2, -1, 3)], ids=["home", "away"])
 def test_images_of_atoms_left_out(move: tuple[int, int, int]) -> None:
-    """In a crystal the copy in a point's own cell counts for nothing, its images do."""
+    """In a crystal the copy that is nearest to a point counts for nothing, others do."""
     structure = Structure([6, 8], [[0.5, 0.5, 0.5], [2.0, 2.0, 2.0]], np.eye(3) * 4, True)
-    points = np.array([[0.6, 0.5, 0.5], [3.9, 0.5, 0.5], [2.1, 2.0, 2.0], [1.2, 1.2, 1.2]])
-    found = close_points(points + np.array(move) * 4.0, structure, np.full((1, 2), 0.7), (0,))
-    assert found.tolist() == [[False, True, True, False]]
+    points = np.array([[0.6, 0.5, 0.5], [3.9, 0.5, 0.5], [2.1, 2.0, 2.0], [1.2, 1.2, 1.2], [2.4, 0.5, 0.5]])
+    found = close_points(points + np.array(move) * 4.0, structure, np.array([[2.2, 0.7]]), (0,))
+    assert found.tolist() == [[False, False, True, False, True]]
 
 
 @pytest.mark.parametrize("points", [0, 1])

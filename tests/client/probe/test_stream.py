@@ -18,6 +18,7 @@ from atomlens.client import (
     DeadlineError,
     InputError,
     InternalError,
+    OverloadedError,
     StreamSettings,
     UnavailableError,
 )
@@ -121,6 +122,50 @@ def test_patience(collect: Collect, first: int) -> None:
     with pytest.raises(UnavailableError) as caught:
         collect(played)
     assert caught.value is gone
+    assert len(played.calls) == BACKOFF.max_attempts
+
+
+class Full(Played):
+    """A transport to servers that have no room for some of the calls."""
+
+    def __init__(self, *full: int, ends_after: tuple[int, ...] = (2,)) -> None:
+        super().__init__(*ends_after)
+        self._full = full
+        self.refusal = OverloadedError("no room", reason="TOO_MANY_PROBES")
+
+    def probe(self, request: Any) -> Call:
+        """Open a call, or refuse it."""
+        place = len(self.calls)
+        call = super().probe(request)
+        if place in self._full:
+            call.messages, call.end = [], self.refusal
+        return call
+
+
+@both
+def test_a_probe_that_was_begun_waits_for_room(collect: Collect) -> None:
+    """What was collected is not lost because others are answered when it goes on."""
+    played = Full(1, 2)
+    assert collect(played).values.tobytes() == VALUES.tobytes()
+    assert [sent.first_slab for sent in played.requests] == [0, 2, 2, 2]
+
+
+@both
+def test_a_probe_that_was_not_begun_is_refused(collect: Collect) -> None:
+    """Nor is a server asked again and again that has no room."""
+    played = Full(0)
+    with pytest.raises(OverloadedError) as caught:
+        collect(played)
+    assert caught.value is played.refusal
+    assert len(played.calls) == 1
+
+
+@both
+def test_room_is_not_waited_for_without_end(collect: Collect) -> None:
+    """As many attempts are made as for a server that is away."""
+    played = Full(*range(1, 20))
+    with pytest.raises(OverloadedError):
+        collect(played)
     assert len(played.calls) == BACKOFF.max_attempts
 
 

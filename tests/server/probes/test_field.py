@@ -123,22 +123,32 @@ def test_atoms_left_out_of_a_molecule_are_not_felt(crystal: Crystal, rng: np.ran
 
 
 @pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "molecule"])
-def test_of_an_atom_left_out_of_a_crystal_the_copy_in_the_cell_of_the_point_is_not_felt(
+def test_of_atoms_left_out_of_a_crystal_the_copies_in_the_cell_around_the_first_are_not_felt(
     name: str, crystal: Crystal, rng: np.random.Generator
 ) -> None:
-    """All its other images are."""
+    """All their other images are; of the first it is the copy that is at most half a vector away."""
     structure = system(name, crystal, rng)
-    field = Field.of(structure, CUTOFF, np.array([2]))
+    field = Field.of(structure, CUTOFF, np.array([2, 0]))
     inverse, pbc = np.linalg.inv(structure.complete_cells[0]), structure.pbc[0]
-    cells = np.floor(structure.positions @ inverse)[2]
+    apart = structure.positions @ inverse - structure.positions[2] @ inverse + 0.5
     lost = 0
     for point in rng.uniform(-12, 17, (60, 3)):
-        own = tuple(np.where(pbc, np.floor(point @ inverse) - cells, 0).astype(int))
+        place = np.floor((point - structure.positions[2]) @ inverse + 0.5)
+        own = {(atom, tuple(np.where(pbc, place - np.floor(apart[atom]), 0).astype(int))) for atom in (0, 2)}
         every = copies(structure, point)
-        expected = [(atom, distance) for atom, distance, move in every if (atom, move) != (2, own)]
+        expected = [(atom, distance) for atom, distance, move in every if (atom, move) not in own]
         assert_same(felt(field, point), expected)
         lost += len(every) - len(expected)
     assert lost > 0
+
+
+def test_around_an_atom_left_out_nothing_jumps(crystal: Crystal) -> None:
+    """Also where it is on a corner of its cell, points on all sides of it feel the same others."""
+    corner = crystal([11, 17], [[0.0, 0.0, 0.0], [2.5, 2.5, 2.5]], np.eye(3) * 5.0)
+    field = Field.of(corner, CUTOFF, np.array([0]))
+    around = np.array([[x, y, z] for x in (-0.1, 0.1) for y in (-0.1, 0.1) for z in (-0.1, 0.1)])
+    nearest_others, images = 8, 3
+    assert {len(felt(field, point)) for point in around} == {nearest_others + images}
 
 
 @pytest.mark.parametrize(

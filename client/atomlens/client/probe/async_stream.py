@@ -9,7 +9,7 @@ from types import TracebackType
 
 from atomlens.client.async_transport import AsyncTransport
 from atomlens.client.backoff import BackoffSettings
-from atomlens.client.errors import DeadlineError, UnavailableError
+from atomlens.client.errors import DeadlineError, OverloadedError, UnavailableError
 from atomlens.client.probe.collection import Collection, check_fresh
 from atomlens.client.probe.header import ProbeHeader, ProbeTrailer
 from atomlens.client.probe.probe_map import ProbeMap
@@ -57,7 +57,7 @@ class AsyncProbeStream:
 
     @property
     def trailer(self) -> ProbeTrailer | None:
-        """What was sent, once all slabs were taken."""
+        """What the last call sent, once all slabs were taken; None before."""
         return self._reader.trailer
 
     async def collect(self, progress: Progress = None) -> ProbeMap:
@@ -105,7 +105,7 @@ async def _messages(
                     yield reader.take(message)
             if reader.trailer is None:
                 raise UnavailableError("the server ended a probe without a trailer")
-        except UnavailableError as error:
+        except (UnavailableError, OverloadedError) as error:
             if reader.trailer is None:
                 await asyncio.sleep(reader.broken(error))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,12 +25,12 @@ class Nuclei(NamedTuple):
 
 
 def close_points(
-    where: Grid | Floats, structure: Structure, distances: Floats, left_out: Collection[int] = ()
+    where: Grid | Floats, structure: Structure, distances: Floats, left_out: Sequence[int] = ()
 ) -> Mask:
     """Return which points are closer to a nucleus than the distances say: (fields, points).
 
-    What repeats is seen from inside the cell: of an atom left out, the copy in a point's own cell counts for
-    nothing and all others do.
+    What repeats is seen from inside a cell, around the first atom left out if there is one: copies there of
+    atoms left out count for nothing, and all others do.
 
     Args:
         where: a grid, or points in Å (points, 3).
@@ -40,12 +40,21 @@ def close_points(
     """
     close = np.zeros((len(distances), len(where)), np.bool_)
     lattice = np.zeros((0, 3)) if structure.cell is None else structure.cell[structure.pbc]
-    nuclei = _nuclei(structure, lattice, distances.max(axis=0, initial=0.0), left_out)
+    origin = _origin(structure, lattice, left_out)
+    nuclei = _nuclei(structure, lattice, origin, distances.max(axis=0, initial=0.0), left_out)
     for first in range(0, len(where), POINTS):
         part = slice(first, min(first + POINTS, len(where)))
         points = where.points(part.start, part.stop) if isinstance(where, Grid) else where[part]
-        _mark(close[:, part], _wrapped(points, lattice), nuclei, distances)
+        _mark(close[:, part], _wrapped(points - origin, lattice), nuclei, distances)
     return close
+
+
+def _origin(structure: Structure, lattice: Floats, left_out: Sequence[int]) -> Floats:
+    """Return where the cell begins that things are seen from: (3,) Å."""
+    if not len(left_out) or not len(lattice):
+        return np.zeros(3)
+    origin: Floats = structure.positions[left_out[0]] - 0.5 * lattice.sum(axis=0)
+    return origin
 
 
 def _mark(close: Mask, points: Floats, nuclei: Nuclei, distances: Floats) -> None:
@@ -60,16 +69,19 @@ def _mark(close: Mask, points: Floats, nuclei: Nuclei, distances: Floats) -> Non
             close[:, near] |= np.linalg.norm(points[near] - position, axis=1) < limits
 
 
-def _nuclei(structure: Structure, lattice: Floats, reach: Floats, left_out: Collection[int]) -> Nuclei:
+def _nuclei(
+    structure: Structure, lattice: Floats, origin: Floats, reach: Floats, left_out: Sequence[int]
+) -> Nuclei:
     """Return the atoms that count, and each image within its reach of the cell.
 
     Args:
         structure: whose atoms they are.
         lattice: vectors that repeat in Å, (repeating, 3).
+        origin: where the cell begins in Å, (3,); nuclei are from here on.
         reach: of each atom in Å, (atoms,).
         left_out: atoms whose copy in the cell does not count.
     """
-    home = _wrapped(structure.positions, lattice)
+    home = _wrapped(structure.positions - origin, lattice)
     inverse = np.linalg.pinv(lattice)  # (3, repeating)
     scaled = home @ inverse
     atoms, moves = np.arange(len(home)), np.zeros(scaled.shape)

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from atomlens.client.backoff import Backoff, BackoffSettings
-from atomlens.client.errors import InternalError, UnavailableError
+from atomlens.client.errors import AtomLensError, InternalError, OverloadedError, UnavailableError
 from atomlens.client.probe.header import ProbeHeader, ProbeTrailer
 from atomlens.client.probe.request import POINT_BYTES
 from atomlens.client.probe.slab import Slab
@@ -50,14 +50,18 @@ class Reader:
             self._close(message.trailer)
         return None
 
-    def broken(self, error: UnavailableError) -> float:
-        """Return the pause before `request` is sent again, for the call broke.
+    def broken(self, error: AtomLensError) -> float:
+        """Return the pause before `request` is sent again: the call broke, or there is no room to go on.
 
-        Raises the error when it was the last attempt.
+        Raises the error when it was the last attempt, when it is of another kind, and where there is no room
+        to begin: nothing is lost then.
         """
-        pause = self._backoff.pause_seconds()
+        full = isinstance(error, OverloadedError) and self._header is not None
+        pause = self._backoff.pause_seconds() if full or isinstance(error, UnavailableError) else None
         if pause is None:
             raise error
+        if full:
+            pause = self._backoff.settings.max_pause_seconds
         self.request.first_slab = self._next
         self._expected, self._checksum = ("header",), 0
         return pause

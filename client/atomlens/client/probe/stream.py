@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from atomlens.client.backoff import BackoffSettings
-from atomlens.client.errors import CancelledError, DeadlineError, UnavailableError
+from atomlens.client.errors import CancelledError, DeadlineError, OverloadedError, UnavailableError
 from atomlens.client.probe.collection import Collection, check_fresh
 from atomlens.client.probe.header import ProbeHeader, ProbeTrailer
 from atomlens.client.probe.probe_map import ProbeMap
@@ -22,7 +22,10 @@ from atomlens.v1 import probes_pb2
 
 
 class ProbeStream:
-    """An iterator of slabs. The server computes no faster than they are taken; leaving ends the call."""
+    """An iterator of slabs, for one thread. The server computes no faster than they are taken.
+
+    Leaving a ``with`` block, or `close`, ends the call.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class ProbeStream:
 
     @property
     def trailer(self) -> ProbeTrailer | None:
-        """What was sent, once all slabs were taken."""
+        """What the last call sent, once all slabs were taken; None before."""
         return self._reader.trailer
 
     def collect(self, progress: Progress = None) -> ProbeMap:
@@ -101,7 +104,7 @@ def _messages(
                 yield reader.take(message)
             if reader.trailer is None:
                 raise UnavailableError("the server ended a probe without a trailer")
-        except UnavailableError as error:
+        except (UnavailableError, OverloadedError) as error:
             if reader.trailer is not None:
                 return
             pause = reader.broken(error)

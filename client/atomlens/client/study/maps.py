@@ -15,9 +15,7 @@ from atomlens.client.study.expectations import Expectation
 
 # Said before anything was measured.
 MIRRORED = 1e-3  # of a map's range: what values at mirror images may differ by
-DIFFERENT = (
-    0.05  # of the larger of both: what the maps of two elements must differ by, each without its value alone
-)
+DIFFERENT = 0.05  # of the larger map: what the maps of two elements must differ by
 SHELLS_ANGSTROM = (2.0, 2.75, 3.5, 4.25, 5.0)  # from the nearest nucleus; values fade from each to the next
 FAR_ANGSTROM = 100.0  # where a probe is alone
 
@@ -31,10 +29,10 @@ RULE = (
 
 
 class Symmetry(NamedTuple):
-    """What was measured of the maps of one model, extrapolating points left out."""
+    """What was measured of the maps of one model, each less the value of a lone probe."""
 
-    mirrored: float  # largest difference between mirror images, over the range
-    different: float  # least difference between two elements, over the larger map
+    mirrored: float  # largest difference between mirror images, over the range of what does not extrapolate
+    different: float  # least difference between two elements, over the larger map; nothing that extrapolates
     fading: Floats  # (elements, shells) mean distance from the value of a lone probe
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -44,7 +44,7 @@ class Probe:
     field: Field
     places: Places
     slab_points: int
-    first_slab: int = 0
+    first_slab: int
 
     @classmethod
     def of(
@@ -75,7 +75,7 @@ class Probe:
             UnusableModelError: the model has no probe graph.
         """
         work = _admitted(model, structure, limits or Limits())
-        return cls._build(model, structure, work, elements, places, heads, left_out, slab_points)
+        return cls._build(model, structure, work, elements, places, heads, left_out, slab_points, 0)
 
     @classmethod
     def from_proto(cls, message: probes_pb2.ProbeRequest, repository: Repository, limits: Limits) -> Probe:
@@ -98,9 +98,10 @@ class Probe:
             message.heads,
             decode(message.left_out, "<i4", (-1,), "left_out").astype(np.int64),
             message.slab_points,
+            message.first_slab,
         )
-        probe._check_continues(message)
-        return replace(probe, first_slab=message.first_slab)
+        probe._check_continues(message.digest)
+        return probe
 
     @classmethod
     def _build(
@@ -113,6 +114,7 @@ class Probe:
         heads: Sequence[str],
         left_out: Integers,
         slab_points: int,
+        first_slab: int,
     ) -> Probe:
         """Return the probe around an admitted structure."""
         wanted = model.heads(heads)
@@ -120,7 +122,7 @@ class Probe:
         _check_left_out(left_out, len(structure.numbers))
         field = Field.of(structure, model.card.cutoff_angstrom, left_out)
         points = _slab_points(slab_points, len(elements) * len(wanted))
-        return cls(model, wanted, elements, structure, work, left_out, field, places, points)
+        return cls(model, wanted, elements, structure, work, left_out, field, places, points, first_slab)
 
     @cached_property
     def digest(self) -> str:
@@ -181,17 +183,18 @@ class Probe:
             header.grid.CopyFrom(self.places.to_proto())
         return probes_pb2.ProbeResponse(header=header)
 
-    def _check_continues(self, message: probes_pb2.ProbeRequest) -> None:
-        if message.digest not in ("", self.digest):
+    def _check_continues(self, digest: str) -> None:
+        """Do nothing if the first slab wanted continues an answer with this digest, empty for any."""
+        if digest not in ("", self.digest):
             raise UnusableModelError(
                 "the answer would not continue the one that was begun: model, provider or request changed; "
                 "ask from the first slab",
                 "PROBE_CHANGED",
                 "digest",
             )
-        if message.first_slab > self.slabs:
+        if self.first_slab > self.slabs:
             raise InputError(
-                f"`first_slab` must be at most the number of slabs, {self.slabs}, got {message.first_slab}",
+                f"`first_slab` must be at most the number of slabs, {self.slabs}, got {self.first_slab}",
                 field="first_slab",
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from atomlens.server.probes.tiles import Tile
 from atomlens.v1 import probes_pb2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slab:
     """Values of the points ``first_point``, ``first_point + 1``, ..."""
 
@@ -33,13 +34,21 @@ class Slab:
         close = np.empty((len(probe.elements), last - first), np.bool_)
         for tile, result in zip(parts, results, strict=True):
             values[:, tile.rows], close[:, tile.rows] = result.values, result.close
-        return cls(index, first, values, close, sum(result.compute_ms for result in results))
+        compute_ms = sum(result.compute_ms for result in results)
+        return cls(index, first, values, close, compute_ms)
+
+    @cached_property
+    def payload(self) -> bytes:
+        """The values as they are sent: float32, (fields, points)."""
+        return encode(self.values, "<f4")
 
     def to_proto(self) -> probes_pb2.ProbeResponse:
         """Return the message for the wire."""
-        values = encode(self.values, "<f4")
         return probes_pb2.ProbeResponse(
             slab=probes_pb2.ProbeSlab(
-                index=self.index, first_point=self.first_point, values=values, checksum=zlib.crc32(values)
+                index=self.index,
+                first_point=self.first_point,
+                values=self.payload,
+                checksum=zlib.crc32(self.payload),
             )
         )

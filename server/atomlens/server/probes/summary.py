@@ -54,7 +54,7 @@ class Summary:
     def add(self, slab: Slab) -> None:
         """Take in a slab."""
         self._slabs += 1
-        self._checksum = zlib.crc32(encode(slab.values, "<f4"), self._checksum)
+        self._checksum = zlib.crc32(slab.payload, self._checksum)
         self._close += slab.close.sum(1)
         self._compute_ms += slab.compute_ms
         points = slab.first_point + np.arange(slab.values.shape[1])

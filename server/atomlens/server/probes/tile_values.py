@@ -49,7 +49,7 @@ def compute_tile(probe: Probe, context: Context | None, tile: Tile) -> TileValue
         carried = None if context is None else np.zeros_like(context[:, :1])
     values = probe.model.probe(probe.heads, probe.elements, points, numbers, positions, carried)
     if not np.isfinite(values).all():
-        place = tile.points[np.flatnonzero(~np.isfinite(values).all(0))[0]]
+        place = tile.points[np.flatnonzero(~np.isfinite(values).all(0))[0]] + probe.field.origin
         raise EngineError(f"{probe.model.name} gave a number that is not finite at {place.tolist()} Å")
     return TileValues(values, close, 1e3 * (time.perf_counter() - start))
 

@@ -24,7 +24,7 @@ class Tile:
     """Some of the points that were to be tiled, and the atoms of the field within the cutoff of their box."""
 
     rows: Integers  # (points of the tile,) which of the points they are
-    points: Floats  # (points of the tile, 3) Å, in the home cell
+    points: Floats  # (points of the tile, 3) Å, in the home cell of the field, from its origin
     felt: Integers  # (felt,) which atoms of the field
 
 

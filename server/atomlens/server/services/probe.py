@@ -41,7 +41,7 @@ class ProbeStreams:
             for index in range(probe.first_slab, probe.slabs):
                 self._check_staying(index)
                 slab = await engine.slab(probe, features, index)
-                summary.add(slab)
+                await engine.outside(summary.add, slab)
                 await self._write(context, slab.to_proto())
             await self._write(context, summary.to_proto())
 
