@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from atomlens.client import Client, InputError, Structure
+from atomlens.client.probe import ProbeMap
 from atomlens.client.report import Surface, mesh, probe_surface
 
 from .conftest import SALT, WATER, surface_map
@@ -38,8 +39,20 @@ def test_files(structure: Structure, tmp_path: Path) -> None:
     np.testing.assert_array_equal(arrays["extrapolating"], found.map.extrapolating)
     assert (arrays["heads"].tolist(), arrays["elements"].tolist()) == (["energy", "energy"], ["H", "O"])
     assert arrays["units"].tolist() == ["eV", "eV"]
-    assert (str(arrays["surface"]), str(arrays["model"])) == ("distance:1.6", "e@2")
-    assert ("cell" in arrays) is bool(structure.pbc.any())
+    assert (str(arrays["surface"]), str(arrays["model"]), int(arrays["version"])) == ("distance:1.6", "e", 2)
+    assert np.isnan(arrays["cell"]).any() is not structure.pbc.any()
+
+
+@pytest.mark.parametrize("structure", [WATER, SALT], ids=["water", "salt"])
+@pytest.mark.parametrize("suffix", [".npz", ".NPZ"])
+def test_files_of_surfaces_are_files_of_maps(structure: Structure, suffix: str, tmp_path: Path) -> None:
+    """What a surface was written to is read back as the map of its vertices."""
+    found = surface_map(structure, 1.6, 1.63)
+    found.write(tmp_path / f"out{suffix}")
+    back = ProbeMap.load(tmp_path / f"out{suffix}")
+    np.testing.assert_array_equal(back.points(), found.mesh.vertices)
+    np.testing.assert_array_equal(back.values, found.map.values)
+    assert (back.fields, back.model, str(back)) == (found.map.fields, found.map.model, str(found.map))
 
 
 def test_other_files(tmp_path: Path) -> None:

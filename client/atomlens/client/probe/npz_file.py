@@ -24,7 +24,17 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 def write_npz(found: ProbeMap, stream: IO[bytes]) -> None:
     """Write everything that the map is made of, and which points extrapolate."""
-    np.savez_compressed(stream, allow_pickle=False, **dict(_arrays(found)))
+    write_arrays(arrays(found), stream)
+
+
+def write_arrays(named: Mapping[str, npt.ArrayLike], stream: IO[bytes]) -> None:
+    """Write arrays by name, none of which may be objects."""
+    np.savez_compressed(stream, allow_pickle=False, **named)
+
+
+def arrays(found: ProbeMap) -> dict[str, npt.ArrayLike]:
+    """Return every array of a map by the name that it has in a file; `load` reads them and skips others."""
+    return dict(_arrays(found))
 
 
 def load(path: Path) -> ProbeMap:
@@ -33,12 +43,12 @@ def load(path: Path) -> ProbeMap:
 
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file if name != "extrapolating"}
-        fields = map(ProbeField, *(arrays[name].tolist() for name in ("heads", "elements", "units")))
-        left_out = tuple(arrays["left_out"].tolist())
-        where, closest = _where(arrays), dict(_closest(arrays))
-        model, structure = _model(arrays), _structure(arrays)
-        return ProbeMap(structure, model, tuple(fields), arrays["values"], where, closest, left_out)
+            named = {name: file[name] for name in file if name != "extrapolating"}
+        fields = map(ProbeField, *(named[name].tolist() for name in ("heads", "elements", "units")))
+        left_out = tuple(named["left_out"].tolist())
+        where, closest = _where(named), dict(_closest(named))
+        model, structure = _model(named), _structure(named)
+        return ProbeMap(structure, model, tuple(fields), named["values"], where, closest, left_out)
     except FileNotFoundError as error:
         raise _unreadable(path, "there is no such file", "NO_SUCH_FILE") from error
     except KeyError as error:
@@ -74,29 +84,29 @@ def _arrays(found: ProbeMap) -> Iterator[tuple[str, npt.ArrayLike]]:
     yield "left_out", np.array(found.left_out, np.int64)
 
 
-def _where(arrays: Arrays) -> Grid | npt.NDArray[np.float64]:
-    if "points" in arrays:
-        return arrays["points"]
-    return Grid(arrays["origin"], arrays["axes"], arrays["values"].shape[1:])
+def _where(named: Arrays) -> Grid | npt.NDArray[np.float64]:
+    if "points" in named:
+        return named["points"]
+    return Grid(named["origin"], named["axes"], named["values"].shape[1:])
 
 
-def _closest(arrays: Arrays) -> Iterator[tuple[str, dict[str, float]]]:
-    kinds = arrays["closest_elements"].tolist()
-    for probe, row in zip(arrays["closest_probes"].tolist(), arrays["closest"].tolist(), strict=True):
+def _closest(named: Arrays) -> Iterator[tuple[str, dict[str, float]]]:
+    kinds = named["closest_elements"].tolist()
+    for probe, row in zip(named["closest_probes"].tolist(), named["closest"].tolist(), strict=True):
         yield (
             probe,
             {kind: distance for kind, distance in zip(kinds, row, strict=True) if distance == distance},
         )
 
 
-def _structure(arrays: Arrays) -> Structure:
-    cell = None if np.isnan(arrays["cell"]).any() else arrays["cell"]
-    rest = {name: arrays[name].item() for name in ("charge", "spin", "id")}
-    return Structure(arrays["numbers"], arrays["positions"], cell, arrays["pbc"], **rest)
+def _structure(named: Arrays) -> Structure:
+    cell = None if np.isnan(named["cell"]).any() else named["cell"]
+    rest = {name: named[name].item() for name in ("charge", "spin", "id")}
+    return Structure(named["numbers"], named["positions"], cell, named["pbc"], **rest)
 
 
-def _model(arrays: Arrays) -> ModelReference:
-    return ModelReference(*(arrays[name].item() for name in ("model", "version", "digest", "provider")))
+def _model(named: Arrays) -> ModelReference:
+    return ModelReference(*(named[name].item() for name in ("model", "version", "digest", "provider")))
 
 
 def _unreadable(path: Path, words: str, reason: str = "UNREADABLE") -> UnreadableFileError:

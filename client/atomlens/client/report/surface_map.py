@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+import numpy.typing as npt
 
 from atomlens.client.arrays import wrong_shape
 from atomlens.client.atomic_file import whole_file
 from atomlens.client.errors import InputError
 from atomlens.client.inputs import read_one
 from atomlens.client.probe import ProbeMap
+from atomlens.client.probe.npz_file import arrays, write_arrays
 from atomlens.client.report.surface import Surface, SurfaceLike
 from atomlens.client.report.triangulation import SPACING_ANGSTROM, Mesh, mesh
 from atomlens.client.selection import DEFAULT_MODELS
@@ -43,12 +44,12 @@ class SurfaceMap:
         return self.map.structure
 
     def write(self, path: Path | str) -> None:
-        """Write ``.npz``: vertices in Å, faces, values (fields, vertices), what they are, and the atoms."""
+        """Write ``.npz``: the map as `ProbeMap.load` reads it, and vertices in Å, faces and surface."""
         path = Path(path)
-        if path.suffix != ".npz":
+        if path.suffix.lower() != ".npz":
             raise InputError(f"`path` must end in .npz, got {path.name!r}", field="path")
         with whole_file(path, "wb") as file:
-            np.savez_compressed(file, **self._arrays())
+            write_arrays(self._arrays(), file)
 
     def _repr_html_(self) -> str:
         from atomlens.client.report.map_report import surface_page
@@ -56,24 +57,10 @@ class SurfaceMap:
 
         return framed(surface_page(self))
 
-    def _arrays(self) -> dict[str, Any]:
-        found, structure = self.map, self.structure
-        arrays = {
-            "vertices": self.mesh.vertices,
-            "faces": self.mesh.faces,
-            "values": found.values,
-            "extrapolating": found.extrapolating,
-            "heads": np.array([field.head for field in found.fields]),
-            "elements": np.array([field.element for field in found.fields]),
-            "units": np.array([field.unit for field in found.fields]),
-            "surface": np.array(str(self.surface)),
-            "model": np.array(str(found.model)),
-            "digest": np.array(found.model.digest),
-            "numbers": structure.numbers,
-            "positions": structure.positions,
-            "pbc": structure.pbc,
-        }
-        return arrays if structure.cell is None else arrays | {"cell": structure.cell}
+    def _arrays(self) -> dict[str, npt.ArrayLike]:
+        found = arrays(self.map)
+        found |= {"vertices": self.mesh.vertices, "faces": self.mesh.faces, "surface": str(self.surface)}
+        return found
 
 
 def probe_surface(
@@ -106,7 +93,9 @@ def probe_mesh(
     surface: Surface,
     found: Mesh,
     model: str,
+    heads: Sequence[str] = (),
+    left_out: Sequence[int] = (),
 ) -> SurfaceMap:
     """Return what a model says of probes at the vertices of a mesh."""
-    stream = client.probe(structure, elements, model, points=found.vertices)
+    stream = client.probe(structure, elements, model, heads=heads, points=found.vertices, left_out=left_out)
     return SurfaceMap(surface, found, stream.collect(progress=False))
