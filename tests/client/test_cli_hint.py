@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atomlens.client import Card, Client, Failure, InputError, Structure, UnavailableError
-from atomlens.client.cli.hint import Hint
+from atomlens.client.cli.hint import Hint, hinting
 from atomlens.client.cli.main import main
 
 from .conftest import SALT, WATER, energy_explanation
@@ -55,6 +55,21 @@ def test_three(local: Client, capsys: pytest.CaptureFixture[str]) -> None:
     names = ["toy-bpnn-dipole", "toy-bpnn-energy", "toy-schnet-dipole", "toy-schnet-energy"]
     expected = f"atomlens: {', '.join(names)} and toy-schnet-extent know these elements: "
     assert capsys.readouterr().err.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("probes", "hint"),
+    [((), "know these elements"), (["Mg"], "-m toy-schnet-formation"), (["H"], ""), (["U"], "")],
+)
+def test_probes(probes: list[str], hint: str, local: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of probes, models that know their elements and those of the atoms are named."""
+    with (
+        pytest.raises(InputError),
+        hinting(local, ["toy-schnet-energy"], SALT, probes),
+    ):
+        raise InputError("no", reason="UNKNOWN_ELEMENT")
+    assert hint in (error := capsys.readouterr().err)
+    assert bool(error) is bool(hint)
 
 
 def test_no_hint(hint: Hint, capsys: pytest.CaptureFixture[str]) -> None:

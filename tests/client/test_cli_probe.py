@@ -12,8 +12,10 @@ from ase import Atoms
 
 from atomlens.client import Client
 from atomlens.client import client as client_module
+from atomlens.client.cli import places
 from atomlens.client.cli.main import main
 from atomlens.client.probe import ProbeMap
+from atomlens.client.report import load_report
 from atomlens.client.testing import RunningServer
 
 from .conftest import MODELS, WATER
@@ -97,7 +99,7 @@ def test_files(
     assert capsys.readouterr().out.splitlines()[-len(names) :] == [f"wrote {out / name}" for name in names]
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".html"])
+@pytest.mark.parametrize("suffix", [".npz", ".NPZ", ".html", ".HTML"])
 def test_a_surface(
     suffix: str, server: RunningServer, water: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,11 +108,54 @@ def test_a_surface(
     words = asked(server, str(water), "-A", "H", "--surface", "distance:2.0", "--spacing", "0.9")
     assert main([*words, "-o", str(path)]) == 0
     assert "H of energy: " in capsys.readouterr().out
-    if suffix == ".npz":
-        with np.load(path) as file:
+    assert path.stat().st_size
+    if suffix.lower() == ".npz":
+        with path.open("rb") as stream, np.load(stream) as file:
             nearest = np.linalg.norm(file["vertices"][:, None] - WATER.positions, axis=2).min(axis=1)
             assert file["values"].shape == (1, len(nearest))
         assert 1.9 < nearest.min() < nearest.max() < 2.4
+
+
+def test_a_surface_near_the_atoms(
+    server: RunningServer, water: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody says how fine a surface is, it is as fine as its distance needs."""
+    assert main(asked(server, str(water), "-A", "H", "--surface", "distance:0.4")) == 0
+    assert "H of energy at " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-A", "Na"], "does not know element Na"),
+        (["-A", "H", "--head", "charge"], "charge"),
+        (["-A", "H", "-m", "nobody"], "nobody"),
+    ],
+)
+def test_refusals_come_before_a_surface(
+    words: list[str],
+    message: str,
+    server: RunningServer,
+    water: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What the model refuses is not worth the time that a surface of many atoms takes."""
+
+    def fail(*given: Any) -> None:
+        raise AssertionError("a surface was made")
+
+    monkeypatch.setattr(places, "surface_mesh", fail)
+    assert main(asked(server, str(water), "--surface", "distance:2", *words)) in (2, 3)
+    assert message in capsys.readouterr().err
+
+
+def test_a_page_of_points(server: RunningServer, water: Path, out: Path) -> None:
+    """A list of points has a page too."""
+    path = out / "map.html"
+    assert main(asked(server, str(water), "-A", "N", "--points", str(water), "-o", str(path))) == 0
+    (found,) = load_report(path).maps
+    assert found.points().tolist() == WATER.positions.tolist()
 
 
 def test_points(
@@ -146,9 +191,10 @@ def test_points(
             "`surface` must be distance:D or inverse-power:P:C, got 'sphere:2'",
         ),
         (
-            ["-A", "H", "--points", "p.txt", "-o", "p.html"],
-            "`output` of a list of points must end in .npz, got",
+            ["-A", "H", "--points", "p.txt", "-o", "p.cube"],
+            "`output` of a list of points must end in .npz, .html, got",
         ),
+        (["-A", "H", "-o", "d.html"], "`output` must be a file, got the directory d.html"),
         (["-A", "H", "--points", "p.txt"], "p.txt: there is no such file"),
         (
             ["-A", "H", "--points", "p.txt", "--surface", "distance:2"],
@@ -174,6 +220,7 @@ def test_wrong_arguments(
 
     monkeypatch.setattr(client_module.Client, "local", fail)
     monkeypatch.chdir(water.parent)
+    Path("d.html").mkdir()
     assert main(["probe", "water.xyz", *words]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"atomlens: {message}")

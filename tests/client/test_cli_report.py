@@ -117,11 +117,23 @@ def test_a_hint(server: RunningServer, tmp_path: Path, out: Path, capsys: pytest
     assert list(out.iterdir()) == []
 
 
+def test_a_hint_knows_of_the_probes(
+    server: RunningServer, water: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that takes the structure and not the probes is no way out."""
+    command = ["report", str(water), *BOTH, "--server", server.address, "-o", str(out / "water.html")]
+    assert main([*command, "-A", "Na"]) == 2
+    assert "does not know element Na" in (error := capsys.readouterr().err)
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["-o", "page.pdf"], "`output` must end in .html, .htm, .png, got 'page.pdf'"),
         (["-o", "nowhere/page.html"], "there is no directory"),
+        (["-o", "."], "`output` must end in"),
+        (["-o", "d.html"], "`output` must be a file, got the directory d.html"),
         (["-A", "H,Xx"], "`elements` must be"),
         (["--surface", "sphere:2"], "`surface` must be distance:D or inverse-power:P:C, got 'sphere:2'"),
     ],
@@ -135,6 +147,7 @@ def test_refused_before_anything_is_asked(
 ) -> None:
     """What could only fail after the work is refused before it."""
     monkeypatch.chdir(water.parent)
+    Path("d.html").mkdir()
     assert main(["report", str(water), "--server", "127.0.0.1:1", *words]) == 2
     assert capsys.readouterr().err.startswith(f"atomlens: {message}")
 

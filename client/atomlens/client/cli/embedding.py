@@ -11,10 +11,10 @@ from typing import Any
 
 from atomlens.client.atomic_file import whole_file
 from atomlens.client.cli.asking import add_arguments, make_client
+from atomlens.client.cli.output import check_output
 from atomlens.client.embedding import Embedding
 from atomlens.client.embedding.periodicity import MIN_ATOMS, Periodicity
 from atomlens.client.embedding.table import columns, title
-from atomlens.client.errors import InputError
 
 DESCRIPTION = """Show the vectors that a model learned for the elements: their principal components, nearest
 elements, and two permutation tests of whether they know the periodic table."""
@@ -54,10 +54,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the embedding of one model."""
-    if args.output is not None and args.output.suffix.lower() not in SUFFIXES:
-        raise InputError(
-            f"`output` must end in {', '.join(SUFFIXES)}, got {args.output.name!r}", field="output"
-        )
+    if args.output is not None:
+        check_output(args.output, SUFFIXES)
     with make_client(args) as client:
         embedding = client.embedding(args.model)
     tests = Periodicity.of(embedding)

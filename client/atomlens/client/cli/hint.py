@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
+
+import numpy as np
 
 from atomlens.client.card import Card
 from atomlens.client.client import Client
-from atomlens.client.errors import AtomLensError
+from atomlens.client.elements import NUMBERS
+from atomlens.client.errors import AtomLensError, InputError
 from atomlens.client.explanation import Outcome
 from atomlens.client.failure import Failure
 from atomlens.client.structure import Structure
@@ -58,6 +62,26 @@ class Hint:
         for status in self._client.models():
             if status.ready and status.is_default and status.name not in self._asked:
                 yield self._client.model(str(status))
+
+
+@contextmanager
+def hinting(
+    client: Client, asked: Sequence[str], structure: Structure, probes: Sequence[str] = ()
+) -> Iterator[None]:
+    """Hint at other models where those asked refuse a structure, or the elements of probes around it."""
+    try:
+        yield
+    except InputError as error:
+        wanted = _with_probes(structure, probes)
+        Hint(client, asked).consider([Failure(structure.id, error, name, wanted) for name in asked])
+        raise
+
+
+def _with_probes(structure: Structure, probes: Sequence[str]) -> Structure:
+    """Return a structure with an atom more for each probe, which only a model that knows both takes."""
+    numbers = np.array([*structure.numbers, *(NUMBERS[symbol] for symbol in probes)], np.uint8)
+    positions = np.vstack([structure.positions, np.zeros((len(probes), 3))])
+    return replace(structure, numbers=numbers, positions=positions)
 
 
 def _refused(outcomes: Sequence[Outcome]) -> tuple[Structure, str] | None:

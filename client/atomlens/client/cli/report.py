@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from atomlens.client.cli.asking import add_arguments, make_client, read_one_of
-from atomlens.client.cli.hint import Hint
-from atomlens.client.client import Client
-from atomlens.client.errors import InputError
-from atomlens.client.failure import Failure
+from atomlens.client.cli.hint import hinting
+from atomlens.client.cli.output import check_output
 from atomlens.client.probe.request import numbers_of
 from atomlens.client.selection import DEFAULT_MODELS
-from atomlens.client.structure import Structure
 
 DESCRIPTION = """Write a page that shows in 3-D what models say of a structure: its atoms in the colours of
 their contributions, and surfaces around them in the colours of what a probe atom would have there. The page
@@ -83,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     structure = read_one_of(args.file, args.format_in)
-    with make_client(args) as client, _hinting(client, args.model or DEFAULT_MODELS, structure):
+    asked, probes = args.model or DEFAULT_MODELS, args.elements or ()
+    with make_client(args) as client, hinting(client, asked, structure, probes):
         made = report(client, structure, args.model, args.elements, args.surface)
     made.write(args.output)
     for note in made.notes:
@@ -96,26 +92,11 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse what would only fail after the work is done."""
     from atomlens.client.report import Surface
     from atomlens.client.report.chromium import find_browser
-    from atomlens.client.report.contents import STILL, check_output
+    from atomlens.client.report.contents import STILL, SUFFIXES
 
-    check_output(args.output)
+    check_output(args.output, SUFFIXES)
     numbers_of(args.elements or ["H"])
     if args.output.suffix.lower() == STILL:
         find_browser()
-    if not args.output.resolve().parent.is_dir():
-        raise InputError(
-            f"there is no directory {args.output.resolve().parent} to write {args.output.name} to",
-            field="output",
-        )
     for surface in args.surface or ():
         Surface.parse(surface)
-
-
-@contextmanager
-def _hinting(client: Client, names: Any, structure: Structure) -> Iterator[None]:
-    """Say which other models take the structure when those asked do not."""
-    try:
-        yield
-    except InputError as error:
-        Hint(client, names).consider([Failure(structure.id, error, name, structure) for name in names])
-        raise
