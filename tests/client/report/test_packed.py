@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from atomlens.client.report.packed import DTYPES, pack, pack_indices, unpack
+from atomlens.client.report.packed import DTYPES, pack, pack_flags, pack_indices, unpack, unpack_flags
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -36,3 +36,22 @@ def test_another_type() -> None:
     """A type that pages do not know is refused."""
     with pytest.raises(ValueError, match="not 'O'"):
         unpack({"dtype": "O", "shape": [0], "bytes": ""})
+
+
+def test_letters_that_base64_has_not() -> None:
+    """They are refused, not left out."""
+    packed = pack(np.arange(3), "u1")
+    with pytest.raises(ValueError, match="base64"):
+        unpack({**packed, "bytes": f"*{packed['bytes']}"})
+
+
+@pytest.mark.parametrize("count", [1, 8, 13])
+def test_flags(count: int) -> None:
+    """Eight are in a byte; of each row as many come back, and of no other number."""
+    flags = np.random.default_rng(0).random((2, count)) < 0.5
+    packed = json.loads(json.dumps(pack_flags(flags)))
+    np.testing.assert_array_equal(unpack_flags(packed, count), flags)
+    assert packed["shape"] == [2, -(-count // 8)]
+    for wrong in (count + 8, count - 8):
+        with pytest.raises(ValueError, match="flags"):
+            unpack_flags(packed, wrong)

@@ -12,6 +12,7 @@ import pytest
 from atomlens.client import Structure, UnreadableFileError
 from atomlens.client.probe import Grid
 from atomlens.client.report import Report, load_report
+from atomlens.client.report.flags import with_flags
 from atomlens.client.report.storage import OPENING
 
 from .conftest import SALT, WATER, explanation_of, probe_map, surface_map
@@ -102,3 +103,41 @@ def test_other_files(content: str, tmp_path: Path) -> None:
     path.write_text(content)
     with pytest.raises(UnreadableFileError, match=r"other\.html is no report of AtomLens"):
         load_report(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A file that is not there, and a directory, are refused as files of maps are."""
+    with pytest.raises(UnreadableFileError, match=r"none\.html cannot be read: there is no such") as caught:
+        load_report(tmp_path / "none.html")
+    assert (caught.value.reason, caught.value.field) == ("NO_SUCH_FILE", str(tmp_path / "none.html"))
+    with pytest.raises(UnreadableFileError, match="cannot be read: Is a directory") as caught:
+        load_report(tmp_path)
+    assert caught.value.reason == "UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ('"dtype": "f4"', '"dtype": "f8"'),
+        ('"bytes": "', '"bytes": "*'),
+        ('"meshes": [', '"meshes": [], "others": ['),
+        ('"structure": {', '"structure": [], "other": {'),
+    ],
+)
+def test_damaged_files(part: str, wrong: str, water: Report, tmp_path: Path) -> None:
+    """A report whose data are no longer whole is refused too."""
+    path = tmp_path / "damaged.html"
+    before, opening, data = water.html().partition(OPENING)
+    assert part in data
+    path.write_text(before + opening + data.replace(part, wrong), encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match=r"damaged\.html is no report of AtomLens"):
+        load_report(path)
+
+
+def test_flags_of_values_between_points(tmp_path: Path) -> None:
+    """What was flagged stays so, though the distances of the map do not tell."""
+    one = surface_map(WATER, 2.0)
+    flags = np.random.default_rng(0).random(one.map.values.shape) < 0.5
+    report = Report(WATER, surfaces=(replace(one, map=with_flags(one.map, flags)),))
+    (back,) = written(report, tmp_path).surfaces
+    np.testing.assert_array_equal(back.map.extrapolating, flags)

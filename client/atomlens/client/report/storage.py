@@ -16,7 +16,8 @@ from atomlens.client.head import Head
 from atomlens.client.probe import Grid, ProbeField, ProbeMap
 from atomlens.client.report.contents import Report
 from atomlens.client.report.element_means import ElementMean
-from atomlens.client.report.packed import pack, pack_indices, unpack
+from atomlens.client.report.flags import with_flags
+from atomlens.client.report.packed import pack, pack_flags, pack_indices, unpack, unpack_flags
 from atomlens.client.report.surface import Surface
 from atomlens.client.report.surface_map import SurfaceMap
 from atomlens.client.report.thinning import thinned
@@ -33,7 +34,12 @@ def load_report(path: Path | str) -> Report:
 
     It has what the page has: positions on surfaces to about 10⁻⁶ Å, and of a large map some of the points.
     """
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError as error:
+        raise _unreadable(path, "cannot be read: there is no such file", "NO_SUCH_FILE") from error
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from error
     _, _, rest = text.partition(OPENING)
     data, _, _ = rest.partition(CLOSING)
     try:
@@ -41,8 +47,8 @@ def load_report(path: Path | str) -> Report:
         if document["format"] != FORMAT:
             raise ValueError(f"its data have the format {document['format']}, not {FORMAT}")
         return decode(document)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableFileError(f"{path} is no report of AtomLens: {error}", field="path") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _unreadable(path, f"is no report of AtomLens: {error}") from error
 
 
 def encode(report: Report) -> dict[str, Any]:
@@ -83,6 +89,10 @@ def decode(document: dict[str, Any]) -> Report:
     )
 
 
+def _unreadable(path: Path | str, words: str, reason: str = "UNREADABLE") -> UnreadableFileError:
+    return UnreadableFileError(f"{path} {words}", reason=reason, field=str(path))
+
+
 def _explanation(explanation: Explanation) -> dict[str, Any]:
     heads = [{name: _packed(getattr(head, name)) for name in HEAD} for head in explanation.heads.values()]
     models = [asdict(model) for model in explanation.models]
@@ -119,13 +129,13 @@ def _read_mesh(document: dict[str, Any]) -> Mesh:
 
 
 def _map(found: ProbeMap) -> dict[str, Any]:
-    """Return a probe map without its points; which of them extrapolate is there for whoever draws them."""
-    flags = np.packbits(found.extrapolating.reshape(len(found.fields), -1), axis=1)
+    """Return a probe map without its points, with which of them extrapolate."""
+    flags = found.extrapolating.reshape(len(found.fields), -1)
     return {
         "model": asdict(found.model),
         "fields": [asdict(field) for field in found.fields],
         "values": pack(found.values, "f4"),
-        "extrapolating": pack(flags, "u1"),
+        "extrapolating": pack_flags(flags),
         "flagged": list(found.flagged),
         "closest": {probe: dict(distances) for probe, distances in found.closest.items()},
         "left_out": list(found.left_out),
@@ -133,7 +143,7 @@ def _map(found: ProbeMap) -> dict[str, Any]:
 
 
 def _read_map(document: dict[str, Any], structure: Structure, where: Grid | Floats) -> ProbeMap:
-    return ProbeMap(
+    found = ProbeMap(
         structure,
         ModelReference(**document["model"]),
         tuple(ProbeField(**field) for field in document["fields"]),
@@ -142,6 +152,7 @@ def _read_map(document: dict[str, Any], structure: Structure, where: Grid | Floa
         document["closest"],
         tuple(document["left_out"]),
     )
+    return with_flags(found, unpack_flags(document["extrapolating"], len(where)).reshape(found.values.shape))
 
 
 def _where(where: Grid | Floats) -> dict[str, Any]:
