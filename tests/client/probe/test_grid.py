@@ -62,13 +62,18 @@ def test_alignment(axes: Any, aligned: bool) -> None:
         ("axes", np.full((3, 3), np.nan), "`axes` must be finite, got nan"),
         ("axes", np.ones((3, 3)), f"`axes` must span a volume, got {np.ones((3, 3)).tolist()}"),
         ("axes", np.zeros((3, 3)), f"`axes` must span a volume, got {np.zeros((3, 3)).tolist()}"),
+        ("axes", 1e200 * np.eye(3), f"`axes` must span a volume, got {(1e200 * np.eye(3)).tolist()}"),
         ("counts", (4, 4), "`counts` must be (3,), got (2,)"),
-        ("counts", (4, 0, 4), "`counts` must be whole and 1 or more along each axis, got [4, 0, 4]"),
-        ("counts", (4, 1.5, 4), "`counts` must be whole and 1 or more along each axis, got [4.0, 1.5, 4.0]"),
+        ("counts", (4, 0, 4), "`counts` must be whole, from 1 to 2147483647 along each axis, got [4, 0, 4]"),
         (
             "counts",
-            (4, 4, 2**31),
-            f"`counts` must be whole and 1 or more along each axis, got [4, 4, {2**31}]",
+            (4, 1.5, 4),
+            "`counts` must be whole, from 1 to 2147483647 along each axis, got [4.0, 1.5, 4.0]",
+        ),
+        (
+            "counts",
+            (4, 4, 2**40),
+            f"`counts` must be whole, from 1 to 2147483647 along each axis, got [4, 4, {2**40}]",
         ),
     ],
 )

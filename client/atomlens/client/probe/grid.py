@@ -13,8 +13,8 @@ from atomlens.client.arrays import array, finite, wrong_shape
 from atomlens.client.errors import InputError
 from atomlens.client.frozen import Frozen
 from atomlens.client.structure import Floats, Structure
+from atomlens.client.volume import spans_volume
 
-FLATTEST = 1e-6  # volume of the axes over the product of their lengths
 ROUNDING = 1e-9  # of a length: what sums of float64 may be off by
 LONGEST_AXIS = 2**31 - 1  # points
 
@@ -78,8 +78,7 @@ class Grid(Frozen):
 
 def _axes(value: Any) -> Floats:
     axes = finite("axes", value, "(3, 3)", (3, 3))
-    volume, lengths = abs(np.linalg.det(axes)), np.linalg.norm(axes, axis=1)
-    if not volume > FLATTEST * lengths.prod():
+    if not spans_volume(axes):
         raise InputError(
             f"`axes` must span a volume, got {axes.tolist()}", reason="SINGULAR_AXES", field="axes"
         )
@@ -93,7 +92,7 @@ def _counts(value: Any) -> tuple[int, int, int]:
     whole = counts.dtype.kind in "iu" or (counts.dtype.kind == "f" and (counts == np.floor(counts)).all())
     if not (whole and (counts >= 1).all() and (counts <= LONGEST_AXIS).all()):
         raise InputError(
-            f"`counts` must be whole and 1 or more along each axis, got {counts.tolist()}",
+            f"`counts` must be whole, from 1 to {LONGEST_AXIS} along each axis, got {counts.tolist()}",
             reason="WRONG_COUNTS",
             field="counts",
         )

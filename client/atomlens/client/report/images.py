@@ -10,8 +10,8 @@ import numpy as np
 from atomlens.client.errors import InputError
 from atomlens.client.frozen import Frozen
 from atomlens.client.structure import Floats, Structure
+from atomlens.client.volume import spans_volume
 
-FLATTEST = 1e-6  # volume of the lattice vectors over the product of their lengths
 MAX_IMAGES = 2_000_000
 SPHERES = {1: 2.0, 2: 2 * math.pi, 3: 4 * math.pi}  # the surface of the unit ball by dimension
 
@@ -33,7 +33,7 @@ class Frame(Frozen):
         basis = np.array(structure.cell)
         rest = np.linalg.svd(basis[structure.pbc])[2][sum(repeats) :]  # (others, 3) normal to what repeats
         basis[~structure.pbc] = rest
-        if not abs(np.linalg.det(basis)) > FLATTEST * np.linalg.norm(basis, axis=1).prod():
+        if not spans_volume(basis):
             raise InputError("`cell` must span what repeats, got vectors that do not", field="cell")
         return cls(basis, (repeats[0], repeats[1], repeats[2]))
 
