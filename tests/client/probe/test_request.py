@@ -77,15 +77,23 @@ BAD: dict[str, Bad] = {
     "margin -1": (lambda: place(0.2, -1.0, None, None), "`margin` must be 0 or more", "margin", ""),
     "margin nan": (lambda: place(0.2, np.nan, None, None), "0 or more and finite, got nan", "margin", ""),
     "margin inf": (lambda: place(0.2, np.inf, None, None), "0 or more and finite, got inf", "margin", ""),
+    "spacing true": (lambda: place(True, 3.0, None, None), "positive and finite, got True", "spacing", ""),
+    "margin false": (lambda: place(0.2, False, None, None), "finite, got False", "margin", ""),
     "two places": (lambda: place(0.2, 3.0, ALIGNED, POINTS), "must not be given together", "grid", ""),
-    "no points": (lambda: checked_points(np.zeros((0, 3))), "1 to .*, got 0", "points", "NO_POINTS"),
+    "no points": (
+        lambda: checked_points(np.zeros((0, 3))),
+        "must be one or more, got none",
+        "points",
+        "NO_POINTS",
+    ),
+    "empty list": (lambda: checked_points([]), "must be one or more, got none", "points", "NO_POINTS"),
     "one point": (lambda: checked_points([0.0, 1.0, 2.0]), r"must be \(points, 3\)", "points", "WRONG_SHAPE"),
     "pairs": (lambda: checked_points([[0.0, 1.0]]), r"\(points, 3\), got \(1, 2\)", "points", "WRONG_SHAPE"),
     "nan": (lambda: checked_points([[0.0, np.nan, 0.0]]), "must be finite, got nan", "points", "NOT_FINITE"),
     "text": (lambda: checked_points([["a", "b", "c"]]), "`points` must be numbers", "points", "WRONG_TYPE"),
     "too many": (
         lambda: checked_points(np.zeros((MOST_POINTS + 1, 3))),
-        f"1 to {MOST_POINTS} to fit into a message, got {MOST_POINTS + 1}",
+        f"`points` must be at most {MOST_POINTS} to fit into a message, got {MOST_POINTS + 1}",
         "points",
         "TOO_MANY_POINTS",
     ),
@@ -97,13 +105,24 @@ BAD: dict[str, Bad] = {
     "numbers": (lambda: numbers_of([1]), "symbols of elements, got 1", "elements", "UNKNOWN_ELEMENT"),  # type: ignore[list-item]
     "number": (lambda: numbers_of(1), "symbols of elements, got 1", "elements", "UNKNOWN_ELEMENT"),  # type: ignore[arg-type]
     "nested": (lambda: numbers_of([["H"]]), r"got \['H'\]", "elements", "UNKNOWN_ELEMENT"),  # type: ignore[list-item]
-    "left out": (lambda: asked(left_out=[0, 3]), "of the structure, 0 to 2, got 3", "left_out", ""),
-    "left out -1": (lambda: asked(left_out=[-1]), "whole and 0 or more, got -1", "left_out", ""),
-    "left out 0.5": (lambda: asked(left_out=[0.5]), "whole and 0 or more, got 0.5", "left_out", ""),
+    "left out": (lambda: asked(left_out=[0, 3]), "of the structure, from 0 to 2, got 3", "left_out", ""),
+    "left out -1": (lambda: asked(left_out=[-1]), "of the structure, from 0 to 2, got -1", "left_out", ""),
+    "left out 0.5": (lambda: asked(left_out=[0.5]), "from 0 to 2, got 0.5", "left_out", ""),
+    "left out mask": (lambda: asked(left_out=[True, False, False]), "got True", "left_out", ""),
+    "left out array": (lambda: asked(left_out=np.array([True])), "got np.True_", "left_out", ""),
     "left out alone": (lambda: asked(left_out=1), "must be a list of atoms, got 1", "left_out", ""),
-    "slab": (lambda: asked(slab_points=-1), "`slab_points` must be whole and 0 or more", "slab_points", ""),
-    "half a slab": (lambda: asked(slab_points=0.5), "whole and 0 or more, got 0.5", "slab_points", ""),
+    "slab": (
+        lambda: asked(slab_points=-1),
+        "`slab_points` must be whole, from 0 to 2147483647",
+        "slab_points",
+        "",
+    ),
+    "half a slab": (lambda: asked(slab_points=0.5), "must be whole, .* got 0.5", "slab_points", ""),
     "endless slab": (lambda: asked(slab_points=2**31), "got 2147483648", "slab_points", ""),
+    "heads": (lambda: asked(heads=[1]), "`heads` must be names, got 1", "heads", ""),
+    "no heads": (lambda: asked(heads=None), "`heads` must be names, got None", "heads", ""),
+    "models": (lambda: asked(model=["a"]), r"the name of one model, got \['a'\]", "model", ""),
+    "no model": (lambda: asked(model=None), "the name of one model, got None", "model", ""),
 }
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from atomlens.client import wire
-from atomlens.client.arrays import finite
+from atomlens.client.arrays import array, finite
 from atomlens.client.elements import NUMBERS
 from atomlens.client.errors import InputError
 from atomlens.client.probe.grid import Grid
+from atomlens.client.probe.whole import whole
 from atomlens.client.structure import Floats, Structure
 from atomlens.v1 import explanations_pb2, probes_pb2
 
@@ -36,15 +37,15 @@ def probe_request(
 ) -> probes_pb2.ProbeRequest:
     """Return the request; raises `InputError` for what no server could answer."""
     wire.check_size(structure)
-    if isinstance(heads, str):
-        heads = [heads]
+    if not isinstance(model, str):
+        raise InputError(f"`model` must be the name of one model, got {model!r}", field="model")
     request = probes_pb2.ProbeRequest(
         model=explanations_pb2.ModelSelector(name=model),
         structures=wire.encode([structure]),
         elements=bytes(numbers_of(elements)),
-        heads=heads,
+        heads=_names("heads", heads),
         left_out=_left_out(left_out, len(structure)),
-        slab_points=_whole("slab_points", slab_points),
+        slab_points=whole("slab_points", slab_points),
     )
     if isinstance(where, bytes):
         request.points = where
@@ -65,20 +66,21 @@ def place(
         return _grid(grid)
     if points is not None:
         return checked_points(points).astype("<f8").tobytes()
-    for name, value, least in (("spacing", spacing, 0.0), ("margin", margin, -math.inf)):
-        if not isinstance(value, Real) or not max(least, -1e-300) < value < math.inf:
-            rule = "positive" if name == "spacing" else "0 or more"
-            raise InputError(f"`{name}` must be {rule} and finite, got {value!r}", field=name)
-    return probes_pb2.FittedGrid(spacing_angstrom=spacing, margin_angstrom=margin)
+    return probes_pb2.FittedGrid(
+        spacing_angstrom=_length("spacing", spacing, "positive"),
+        margin_angstrom=_length("margin", margin, "0 or more"),
+    )
 
 
 def checked_points(points: npt.ArrayLike) -> Floats:
     """Return points as (points, 3) Å; raises `InputError` for none, and for more than a message holds."""
+    if array("points", points).shape[:1] == (0,):
+        raise InputError("`points` must be one or more, got none", reason="NO_POINTS", field="points")
     checked = finite("points", points, "(points, 3)", (None, 3))
-    if not 0 < len(checked) <= MOST_POINTS:
+    if len(checked) > MOST_POINTS:
         raise InputError(
-            f"`points` must be 1 to {MOST_POINTS} to fit into a message, got {len(checked)}",
-            reason="TOO_MANY_POINTS" if len(checked) else "NO_POINTS",
+            f"`points` must be at most {MOST_POINTS} to fit into a message, got {len(checked)}",
+            reason="TOO_MANY_POINTS",
             field="points",
         )
     return checked
@@ -112,16 +114,24 @@ def _grid(grid: Grid) -> probes_pb2.Grid:
 def _left_out(atoms: Iterable[int], count: int) -> bytes:
     if not isinstance(atoms, Iterable):
         raise InputError(f"`left_out` must be a list of atoms, got {atoms!r}", field="left_out")
-    chosen = [_whole("left_out", atom) for atom in atoms]
-    if any(atom >= count for atom in chosen):
-        raise InputError(
-            f"`left_out` must be atoms of the structure, 0 to {count - 1}, got {max(chosen)}",
-            field="left_out",
-        )
-    return np.array(chosen, "<i4").tobytes()
+    rule = "atoms of the structure"
+    return np.array([whole("left_out", atom, count - 1, rule) for atom in atoms], "<i4").tobytes()
 
 
-def _whole(name: str, value: int) -> int:
-    if not isinstance(value, int | np.integer) or not 0 <= value < 2**31:
-        raise InputError(f"`{name}` must be whole and 0 or more, got {value!r}", field=name)
-    return int(value)
+def _names(name: str, values: Sequence[str]) -> list[str]:
+    """Return names, which are one or several."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        values = [values]
+    names = list(values)
+    for one in names:
+        if not isinstance(one, str):
+            raise InputError(f"`{name}` must be names, got {one!r}", field=name)
+    return names
+
+
+def _length(name: str, value: float, rule: str) -> float:
+    """Return a length in Å that is positive, or 0 where the rule says so."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (is_number and 0 <= value < math.inf) or (rule == "positive" and not value):
+        raise InputError(f"`{name}` must be {rule} and finite, got {value!r}", field=name)
+    return float(value)
