@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import ase.io
 import numpy as np
+import numpy.typing as npt
 import pytest
 from ase import Atoms
 
@@ -19,6 +21,16 @@ TEXTS = {
     "comments": "# x y z\n0 1.5 -2 # the first\n\n1e-3 0.25 3",
     "one": "0 1.5 -2",
 }
+
+
+RULE = "must hold three finite numbers, x y z in Å"
+
+
+def saved(values: npt.NDArray[np.float64]) -> bytes:
+    """Return an array as NumPy writes it."""
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -50,13 +62,20 @@ def test_structures(suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"", "`points` must be (points, 3), got (0, 1)"),
-        ("a.txt", b"1 2\n3 4", "`points` must be (points, 3), got (2, 2)"),
-        ("a.txt", b"1 2 nan", "`points` must be finite, got nan"),
-        ("a.txt", b"x y z", "it cannot be read: could not convert string 'x' to float64"),
-        ("a.txt", b"1 2 3\n4 5", "it cannot be read: the number of columns changed from 3 to 2"),
+        ("a.txt", b"", "it holds no points"),
+        ("a.txt", b"# x y z\n\n", "it holds no points"),
+        ("a.txt", b"1 2\n3 4", f"line 1 {RULE}, got '1 2'"),
+        ("a.txt", b"1 2 nan", f"line 1 {RULE}, got '1 2 nan'"),
+        ("a.csv", b"# of water\nx,y,z\n1,2,3\n", f"line 2 {RULE}, got 'x y z'"),
+        ("a.txt", b"# of water\r\n1 2 3\r\n\r\n4 5\r\n", f"line 4 {RULE}, got '4 5'"),
+        ("a.txt", b"1 2 3 # 4\n4 5 6 7", f"line 2 {RULE}, got '4 5 6 7'"),
+        ("a.txt", 60 * b"1 ", f"line 1 {RULE}, got '{20 * '1 '}'"),
         ("a.txt", b"\xff\xfe", "it cannot be read: 'utf-8' codec"),
+        ("a.npy", b"PK\x03\x04", "it cannot be read: "),
         ("a.npy", b"no array", "it cannot be read: "),
+        ("a.npy", saved(np.zeros((0, 3))), "it holds no points"),
+        ("a.npy", saved(np.zeros(3)), "`points` must be (points, 3), got (3,)"),
+        ("a.npy", saved(np.full((2, 3), np.nan)), "`points` must be finite, got nan"),
         ("a.npy", b"", "it cannot be read: "),
         ("a.txt", None, "there is no such file"),
         ("a.npy", None, "there is no such file"),
