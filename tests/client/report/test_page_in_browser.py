@@ -257,6 +257,27 @@ def test_lists_of_points(browser: Any, tmp_path: Path) -> None:
     assert opened.errors == []
 
 
+def test_points_that_extrapolate(browser: Any, tmp_path: Path) -> None:
+    """They are marks of their own, in the grey that the legend tells of."""
+    found = probe_map(WATER, surface_map(WATER, 1.6).mesh.vertices[::10], closest=1.63)
+    flagged = found.extrapolating[1]
+    assert 0 < flagged.sum() < len(flagged)
+    opened = show(browser, map_report(found), tmp_path)
+    opened.choose("probe", "O")
+    for name, chosen in (("field", ~flagged), ("extrapolating", flagged)):
+        points = opened.trace("space-plot", name)["points"]
+        np.testing.assert_allclose(points, found.points()[chosen], atol=1e-6)
+    np.testing.assert_allclose(opened.trace("space-plot", "field")["values"], found.values[1][~flagged])
+    colors = opened.page.evaluate(
+        """() => document.getElementById("space-plot").data
+            .filter((one) => one.name === "extrapolating")
+            .map((one) => [one.marker.color, one.text.every((text) => text.endsWith("extrapolated"))])"""
+    )
+    assert colors == [["#a9b0b8", True]]
+    assert "points, in grey," in opened.page.locator("#space-legend").inner_text()
+    assert opened.errors == []
+
+
 def test_a_crystal(browser: Any, tmp_path: Path) -> None:
     """The edges of its cell are drawn, and bodies have light and shade without perspective too."""
     report = Report(SALT, explanation_of(SALT), (surface_map(SALT, 1.6),))

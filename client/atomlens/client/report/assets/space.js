@@ -60,18 +60,34 @@ function hoverText(one, values, flags) {
   });
 }
 
-// Where all corners of a face are trusted it has colours, elsewhere it is grey; points without faces are marks.
-function fieldTraces(one, { points, faces: unsorted, indices }, opacity) {
-  const [x, y, z] = [0, 1, 2].map((axis) => Float32Array.from(points, (point) => point[axis]));
-  const values = indices ? indices.map((index) => one.values[index]) : one.values;
-  const flags = points.map((_, point) => one.isFlagged(indices ? indices[point] : point));
+// What is trusted has colours, all else is grey; points without faces are marks.
+function fieldTraces(one, { points, faces, indices }, opacity) {
+  const values = indices ? indices.map((index) => one.values[index]) : Array.from(one.values);
+  const flags = points.map((_, point) => Boolean(one.isFlagged(indices ? indices[point] : point)));
   const text = hoverText(one, values, flags);
   const [cmin, cmax] = ends(fieldScale(one));
   const colored = { colorscale: colors(fieldScale(one)), cmin, cmax };
-  if (!unsorted.length) {
-    const marker = { size: 4, color: Array.from(values, (value, point) => (flags[point] ? null : value)), ...colored };
-    return [{ type: "scatter3d", mode: "markers", name: "field", x, y, z, text, hoverinfo: "text", marker }];
-  }
+  const draw = faces.length ? faceTraces : markTraces;
+  return draw({ points, faces, values, flags, colored, text, opacity });
+}
+
+function markTraces({ points, values, flags, colored, text }) {
+  const part = (isGrey, name, more) => {
+    const kept = (rows) => rows.filter((_, point) => flags[point] === isGrey);
+    const [x, y, z] = [0, 1, 2].map((axis) => column(kept(points), axis));
+    const marker = { size: 4, color: kept(values), ...more };
+    return x.length ? [marks({ name, x, y, z, text: kept(text), marker })] : [];
+  };
+  return [...part(false, "field", colored), ...part(true, "extrapolating", { color: GREY })];
+}
+
+function marks(more) {
+  return { type: "scatter3d", mode: "markers", hoverinfo: "text", ...more };
+}
+
+// A face is trusted where all its corners are.
+function faceTraces({ points, faces: unsorted, values, flags, colored, text, opacity }) {
+  const [x, y, z] = [0, 1, 2].map((axis) => Float32Array.from(points, (point) => point[axis]));
   const faces = opacity < 1 ? backToFront(points, unsorted) : unsorted;
   const common = { opacity, text, hoverinfo: "text" };
   const part = (isGrey, more) => {
@@ -99,7 +115,7 @@ function minimumTraces(one) {
   const [x, y, z] = [0, 1, 2].map((axis) => one.minima.map(({ position }) => position[axis]));
   const text = one.minima.map(({ value }) => `lowest around: ${decimals(value)} ${one.unit}`);
   const marker = { size: 6, symbol: "diamond", color: INK };
-  return [{ type: "scatter3d", mode: "markers", name: "minima", x, y, z, text, hoverinfo: "text", marker }];
+  return [marks({ name: "minima", x, y, z, text, marker })];
 }
 
 function spaceNotes(one) {
