@@ -162,35 +162,13 @@ def test_minima_of_crystals() -> None:
     assert replace(crystal, structure=replace(CRYSTAL, pbc=np.array([True, True, False]))).minima() == ()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"values": np.zeros((1, *COUNTS))}, "`values` must be (2, 5, 6, 7), got (1, 5, 6, 7)"),
-        ({"values": np.zeros((2, 210))}, "`values` must be (2, 5, 6, 7), got (2, 210)"),
-        ({"where": POINTS}, "`values` must be (2, 4), got (2, 5, 6, 7)"),
-        ({"where": POINTS[0]}, "`points` must be (points, 3), got (3,)"),
-        ({"fields": ()}, "`fields` must be one or more, each once, got none"),
-        (
-            {"fields": fields_of("HH")},
-            "`fields` must be one or more, each once, got H of energy, H of energy",
-        ),
-        ({"left_out": (1, 3)}, "`left_out` must be atoms from 0 to 2, got 3"),
-        (
-            {"closest": {"H": {"O": 1.0, "H": 1.0}, "C": {"O": 1.0}}},
-            "`closest` must have a distance for each probe and element, got none for C and H",
-        ),
-        (
-            {"closest": {"H": {"O": 1.0, "H": 1.0}}},
-            "`closest` must have a distance for each probe and element, got none for C and H",
-        ),
-    ],
-)
-def test_what_does_not_belong_together(changes: dict[str, Any], message: str) -> None:
-    """Fields, values, points and atoms that disagree are refused at once."""
-    with pytest.raises(InputError) as caught:
-        replace(probe_map(), **changes)
-    assert str(caught.value) == message
-    assert caught.value.field
+@pytest.mark.parametrize("count", [-1, 1.5, True, None])
+def test_no_such_number_of_minima(count: Any) -> None:
+    """How many are wanted is a whole number, and may be none."""
+    with pytest.raises(InputError, match="`count` must be whole, from 0 to ") as caught:
+        probe_map().minima("H", count=count)
+    assert caught.value.field == "count"
+    assert probe_map().minima("H", count=0) == ()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.client.arrays import finite, wrong_shape
+from atomlens.client.arrays import finite
 from atomlens.client.errors import InputError
 from atomlens.client.explanation import ModelReference
 from atomlens.client.frozen import Frozen, FrozenMapping
@@ -19,7 +19,9 @@ from atomlens.client.probe.closeness import Mask, close_points
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.minima import Minimum, minima
 from atomlens.client.probe.probe_field import MINUS, ProbeField, find
+from atomlens.client.probe.soundness import check_atoms, check_values
 from atomlens.client.probe.value_range import ValueRange
+from atomlens.client.probe.whole import whole
 from atomlens.client.structure import Floats, Structure
 
 if TYPE_CHECKING:
@@ -60,8 +62,8 @@ class ProbeMap(Frozen):
         object.__setattr__(self, "values", np.asarray(self.values, np.float32))
         object.__setattr__(self, "closest", FrozenMapping(tables))
         object.__setattr__(self, "left_out", tuple(self.left_out))
-        self._check_shape()
-        self._check_atoms()
+        check_values(self)
+        check_atoms(self)
         Frozen.__post_init__(self)
 
     def __len__(self) -> int:
@@ -165,7 +167,7 @@ class ProbeMap(Frozen):
         Points on faces of the grid are none, unless the grid closes on the cell there; points that
         extrapolate are none either, while their values count for those around.
         """
-        grid, place = self.grid, find(self.fields, element, head)
+        grid, place, count = self.grid, find(self.fields, element, head), whole("count", count)
         values, eligible = self.values[place], ~self.extrapolating[place]
         found = islice(minima(values, grid.closes(self.structure), eligible), count)
         flat, unit = values.ravel(), self.fields[place].unit
@@ -223,29 +225,3 @@ class ProbeMap(Frozen):
                 for one in self.fields
             ]
         ).reshape(len(self.fields), len(symbols))
-
-    def _check_shape(self) -> None:
-        if len(set(self.fields)) < len(self.fields) or not self.fields:
-            names = ", ".join(map(str, self.fields))
-            raise InputError(
-                f"`fields` must be one or more, each once, got {names or 'none'}", field="fields"
-            )
-        shape = self.where.counts if isinstance(self.where, Grid) else (len(self.where),)
-        if self.values.shape != (len(self.fields), *shape):
-            raise wrong_shape("values", f"{(len(self.fields), *shape)}", self.values.shape)
-
-    def _check_atoms(self) -> None:
-        atoms = len(self.structure)
-        outside = [atom for atom in self.left_out if not 0 <= atom < atoms]
-        if outside:
-            raise InputError(
-                f"`left_out` must be atoms from 0 to {atoms - 1}, got {outside[0]}", field="left_out"
-            )
-        for probe in dict.fromkeys(probe for one in self.fields for probe in one.probes):
-            missing = sorted(set(self.structure.symbols) - set(self.closest.get(probe, {})))
-            if missing:
-                raise InputError(
-                    f"`closest` must have a distance for each probe and element, got none for {probe} and "
-                    f"{missing[0]}",
-                    field="closest",
-                )
