@@ -150,6 +150,17 @@ def test_refusals_come_before_a_surface(
     assert message in capsys.readouterr().err
 
 
+def test_a_page_of_a_grid(server: RunningServer, client: Client, water: Path, out: Path) -> None:
+    """Its surfaces have what the model says there, however coarse the grid is."""
+    path = out / "map.html"
+    assert main(asked(server, str(water), "-A", "H,O", *GRID, "-o", str(path))) == 0
+    made = load_report(path)
+    assert [str(one.surface) for one in made.surfaces] == ["distance:1.6", "distance:2", "distance:2.5"]
+    one = made.surfaces[1].map
+    expected = client.probe(water, ["H", "O"], MODELS[0], points=one.points()).collect()
+    np.testing.assert_allclose(one.values, expected.values, rtol=0, atol=1e-4)  # of places in float32
+
+
 def test_a_page_of_points(server: RunningServer, water: Path, out: Path) -> None:
     """A list of points has a page too."""
     path = out / "map.html"

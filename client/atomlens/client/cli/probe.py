@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atomlens.client.cli import asking, places
 from atomlens.client.cli.hint import hinting
 from atomlens.client.cli.output import check_output
+from atomlens.client.client import Client
 from atomlens.client.probe import ProbeMap
 from atomlens.client.probe.map_files import FORMATS
 from atomlens.client.probe.request import DEFAULT_PROBE_MODEL, numbers_of
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
             found, written = mapped.map, _write_surface(mapped, args.output)
         else:
             found = probe(**where).collect()
-            written = _write(found, args.output)
+            written = _write(found, args.output, client)
     print(found)
     for path in written:
         print(f"wrote {path}")
@@ -131,15 +132,15 @@ def _on_surface(
     return SurfaceMap(surface, mesh, probe(points=mesh.vertices).collect())
 
 
-def _write(found: ProbeMap, path: Path | None) -> tuple[Path, ...]:
-    """Write a map and return the files that this made."""
+def _write(found: ProbeMap, path: Path | None, client: Client) -> tuple[Path, ...]:
+    """Write a map and return the files that this made; a page has surfaces, which the client asks about."""
     if path is None:
         return ()
     if path.suffix.lower() != PAGE:
         return found.write(path)
     from atomlens.client.report import map_report
 
-    map_report(found).write(path)
+    map_report(found, client=client).write(path)
     return (path,)
 
 
