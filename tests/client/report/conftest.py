@@ -48,13 +48,13 @@ def values_at(points: Floats) -> npt.NDArray[np.float32]:
 def probe_map(
     structure: Structure, where: Grid | Floats, closest: float = 0.0, model: ModelReference = ENERGY
 ) -> ProbeMap:
-    """Return invented values of probes of H and O, of energies or charges."""
-    head, unit = ("energy", "eV") if model == ENERGY else ("charge", "e")
+    """Return invented values of probes of H and O, of energies or charges, which are smaller."""
+    head, unit, size = ("energy", "eV", 1.0) if model == ENERGY else ("charge", "e", 0.125)
     fields = tuple(ProbeField(head, element, unit) for element in ("H", "O"))
     points = where.points() if isinstance(where, Grid) else where
     shape = where.counts if isinstance(where, Grid) else (len(points),)
     distances = {probe: dict.fromkeys(structure.symbols, closest * (probe == "O")) for probe in ("H", "O")}
-    return ProbeMap(structure, model, fields, values_at(points).reshape(2, *shape), where, distances)
+    return ProbeMap(structure, model, fields, size * values_at(points).reshape(2, *shape), where, distances)
 
 
 def surface_map(

@@ -15,9 +15,10 @@ from atomlens.client import Structure
 from atomlens.client.probe import Grid
 from atomlens.client.report import Report
 from atomlens.client.report.map_report import map_report
+from atomlens.client.report.pictures import pictures
 from atomlens.client.report.scale import PALETTES
 
-from .conftest import SALT, WATER, Opened, explanation_of, probe_map, surface_map, water_report
+from .conftest import CHARGE, SALT, WATER, Opened, explanation_of, probe_map, surface_map, water_report
 
 GRID = Grid([-3.0, -3.2, -3.1], np.diag([0.5, 0.55, 0.6]), (13, 12, 11))
 
@@ -117,17 +118,14 @@ def test_colouring(opened: Opened) -> None:
     np.testing.assert_allclose(np.unique(np.round(trace["values"], 6)), [-0.3, 0.0, 0.3], atol=1e-6)
     assert trace["colorscale"][0][1] == PALETTES["charge"][0]
     legend = opened.page.locator("#atoms-legend").inner_text().split("\n")
-    assert legend[0] == "Chargee"
-    assert [text for text in legend if text in ("-0.3000", "0.0000", "0.3000")] == [
-        "-0.3000",
-        "0.0000",
-        "0.3000",
-    ]
+    reach = pictures(water_report())["scales"]["q@1|charge|H"]["reach"]
+    assert 0.3 < reach < 0.31
+    assert legend[:4] == ["Chargee", f"{-reach:.4f}", "0.0000", f"{reach:.4f}"]
     assert "Centre: 0.0000 e, no charge; red is negative, blue positive." in legend
 
 
 def test_surfaces(opened: Opened) -> None:
-    """Probe, property and distance choose the values and the shape; the scale stays with the field."""
+    """Probe, property and distance choose values and shape; the scale stays, of charges for all probes."""
     report = water_report()
     fields = {}
     for distance, places in (("1.6 Å", (0, 1)), ("2.0 Å", (2, 3))):
@@ -142,9 +140,38 @@ def test_surfaces(opened: Opened) -> None:
                 np.testing.assert_allclose(trace["points"], one.mesh.vertices, atol=1e-6)
                 fields[distance, kind, element] = (trace["cmin"], trace["cmax"])
     assert fields["1.6 Å", "energy", "H"] == fields["2.0 Å", "energy", "H"]
-    assert len(set(fields.values())) == 4
+    assert len(set(fields.values())) == 3
     low, high = fields["2.0 Å", "charge", "O"]
     assert low == -high
+    opened.choose("coloring", "Charge")
+    atoms = opened.trace("atoms-plot", "charge")
+    assert (atoms["cmin"], atoms["cmax"]) == (low, high)
+
+
+def test_what_a_scale_is_for(opened: Opened) -> None:
+    """The legend says what else has its colours, and how many points lie beyond them."""
+    opened.choose("property", "energy")
+    legend = opened.page.locator("#space-legend").inner_text()
+    assert "One scale for all surfaces; at most 1 % of the points lie beyond either end." in legend
+    opened.choose("property", "charge")
+    legend = opened.page.locator("#space-legend").inner_text()
+    assert "One scale for the charges of atoms and all probes, on all surfaces; at most 1 %" in legend
+
+
+def test_a_scale_of_slices(browser: Any, tmp_path: Path) -> None:
+    """Surfaces and slices are named as far as they are there, and atoms if they are coloured."""
+    grid = probe_map(WATER, GRID)
+    for report, said in (
+        (Report(WATER, surfaces=(surface_map(WATER, 2.0),), maps=(grid,)), "all surfaces and slices; "),
+        (
+            Report(WATER, maps=(probe_map(WATER, GRID, model=CHARGE),)),
+            "the charges of all probes, on all slices; ",
+        ),
+        (Report(WATER, maps=(probe_map(WATER, GRID.points()[::50]),)), "all points; "),
+    ):
+        opened = show(browser, report, tmp_path)
+        assert f"One scale for {said}" in opened.page.locator("#space-legend").inner_text()
+        opened.page.context.close()
 
 
 def test_what_extrapolates_is_grey(opened: Opened) -> None:

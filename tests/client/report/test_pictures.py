@@ -11,7 +11,7 @@ from atomlens.client.probe import Grid
 from atomlens.client.report import Report, Surface
 from atomlens.client.report.pictures import field_scales, pictures, surface_label
 
-from .conftest import WATER, probe_map, surface_map
+from .conftest import CHARGE, WATER, explanation_of, probe_map, surface_map
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,31 @@ def test_one_scale_for_all_places(water: Report) -> None:
     assert max(share) <= 0.01
     assert scales["q@1|charge|H"].center == 0.0
     assert scales["q@1|charge|H"].palette == "charge"
+
+
+def test_one_reach_for_all_charges(water: Report) -> None:
+    """Charges of atoms and of all probes have one scale, that of the field that needs most; no other has."""
+    drawn = pictures(water)
+    alone = field_scales(water)
+    reach = max(alone["q@1|charge|H"].reach, alone["q@1|charge|O"].reach)
+    assert alone["q@1|charge|H"].reach != alone["q@1|charge|O"].reach
+    assert water.explanation is not None
+    assert reach > np.abs(water.explanation.charges).max()
+    (charge,) = (one for one in drawn["colorings"] if one["key"] == "charge")
+    for one in (charge["scale"], drawn["scales"]["q@1|charge|H"], drawn["scales"]["q@1|charge|O"]):
+        assert (one["center"], one["reach"]) == (0.0, reach)
+    for element in "HO":
+        assert drawn["scales"][f"e@2|energy|{element}"]["reach"] == alone[f"e@2|energy|{element}"].reach
+    (other,) = (one for one in drawn["colorings"] if one["key"] == "energy_deviation")
+    assert other["scale"]["reach"] == 0.75
+
+
+def test_the_farthest_charge_of_an_atom() -> None:
+    """Where it is farther than those of all probes it gives the reach."""
+    low = surface_map(WATER, 2.0, model=CHARGE)
+    low = replace(low, map=replace(low.map, values=low.map.values / 100))
+    drawn = pictures(Report(WATER, explanation_of(WATER), (low,)))
+    assert drawn["scales"]["q@1|charge|H"]["reach"] == pytest.approx(0.3)
 
 
 def test_what_extrapolates_has_no_colour(water: Report) -> None:

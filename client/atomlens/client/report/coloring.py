@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,17 @@ def scale_of(unit: str, values: npt.ArrayLike, about: str, beyond: float = 0.0) 
     if unit == CHARGE_UNIT:
         return Scale.around("charge", unit, values, NO_CHARGE, 0.0, beyond)
     return Scale.around("energy", unit, values, about, None, beyond)
+
+
+def charges_alike(scales: Sequence[Scale]) -> list[Scale]:
+    """Return scales of which those of charges all reach as far as the farthest; others stay as they are."""
+    reach = max((one.reach for one in scales if is_of_charges(one)), default=0.0)
+    return [replace(one, reach=reach) if is_of_charges(one) else one for one in scales]
+
+
+def is_of_charges(scale: Scale) -> bool:
+    """Return whether a scale is of charges, not of how they differ from others."""
+    return scale.about == NO_CHARGE
 
 
 def _of_head(head: Head, symbols: Sequence[str], means: Sequence[ElementMean]) -> Iterator[Coloring]:

@@ -12,9 +12,9 @@ from atomlens.client.probe.closeness import Mask
 from atomlens.client.report.surface import Surface
 from atomlens.client.structure import Floats
 
-# Where points are d²/30 apart, linear values on surfaces at d Å are off by about an eighth of the colours' range
-# at most, and by a sixteenth at 99 % of the vertices; the error grows with the square of the step. Measured at
-# 1.6, 2.0 and 2.5 Å around benzene, ethanol, acetamide and aspirin and in rock salt, of energies and charges.
+# Where points are d²/30 apart, linear values on surfaces at d Å are off by about an eighth of the range of
+# the colours at most, and by a sixteenth at 99 % of the vertices; errors grow with the square of the step.
+# Measured at 1.6, 2.0 and 2.5 Å around benzene, ethanol, acetamide and aspirin and in rock salt.
 COARSEST = 1 / 30  # Å of a grid for each Å² of a surface
 ROUNDING = 1e-6  # of a limit, and of a share
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from atomlens.client.elements import SYMBOLS
 from atomlens.client.probe import Grid
-from atomlens.client.report.coloring import Coloring, colorings, scale_of
+from atomlens.client.report.coloring import Coloring, charges_alike, colorings, scale_of
 from atomlens.client.report.contents import Report
 from atomlens.client.report.drawing import Drawing, color, radii
 from atomlens.client.report.packed import pack
@@ -29,6 +29,8 @@ def pictures(report: Report) -> dict[str, Any]:
     numbers = report.structure.numbers
     explanation = report.explanation
     colored = [] if explanation is None else colorings(explanation, report.means)
+    fields = field_scales(report)
+    scales = charges_alike([*(one.scale for one in colored), *fields.values()])
     return {
         "atoms": pack(drawing.atoms, "i4"),
         "positions": pack(drawing.positions, "f8"),
@@ -40,10 +42,10 @@ def pictures(report: Report) -> dict[str, Any]:
         "view": drawing.view.tolist(),
         "palettes": PALETTES,
         "meanings": MEANINGS,
-        "colorings": [_coloring(one) for one in colored],
+        "colorings": [_coloring(one, scale) for one, scale in zip(colored, scales, strict=False)],
         "meshes": [surface_label(one.surface) for one in report.meshes],
         "minima": _minima(report),
-        "scales": {key: asdict(scale) for key, scale in field_scales(report).items()},
+        "scales": {key: asdict(scale) for key, scale in zip(fields, scales[len(colored) :], strict=True)},
     }
 
 
@@ -84,12 +86,12 @@ def _minima(report: Report) -> dict[str, Any]:
     }
 
 
-def _coloring(one: Coloring) -> dict[str, Any]:
+def _coloring(one: Coloring, scale: Scale) -> dict[str, Any]:
     digits = len(number(0.0, one.scale.unit)) - len("0.")
     return {
         "key": one.key,
         "label": one.label,
         "values": pack(one.values, "f4"),
         "digits": digits,
-        "scale": asdict(one.scale),
+        "scale": asdict(scale),
     }

@@ -118,12 +118,22 @@ function minimumTraces(one) {
   return [marks({ name: "minima", x, y, z, text, marker })];
 }
 
+// What else has the same colours.
+function scaleNote(one) {
+  const where = [surfaces.length ? "surfaces" : "", cuts.some(({ steps }) => steps) ? "slices" : ""].filter(Boolean);
+  const shared = where.length ? `all ${where.join(" and ")}` : "all points";
+  if (fieldScale(one).palette === "charge") {
+    const atoms = pictures.colorings.some(({ scale }) => scale.palette === "charge") ? "atoms and " : "";
+    return `One scale for the charges of ${atoms}all probes, on ${shared}; `;
+  }
+  return `One scale for ${shared}; `;
+}
+
 function spaceNotes(one) {
   const notes = [];
   const { beyond } = fieldScale(one);
   if (beyond && one.flagged < one.points) {
-    const same = places.length > 1 ? "Colours are the same at every place; " : "Colours: ";
-    notes.push(`${same}at most ${100 * beyond} % of the points lie beyond either end.`);
+    notes.push(`${scaleNote(one)}at most ${100 * beyond} % of the points lie beyond either end.`);
   }
   if (one.flagged) {
     const [flagged, points] = [one.flagged, one.points].map((count) => count.toLocaleString("en"));
