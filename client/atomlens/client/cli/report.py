@@ -24,7 +24,7 @@ does. A .png is a still of the pictures and needs Chromium.
 
 examples:
   atomlens report aspirin.xyz
-  atomlens report NaCl.cif -m schnet-mp-formation -A O,H --surface distance:1.8 -o NaCl.html
+  atomlens report NaCl.cif -m schnet-mp-formation -A O --surface distance:1.8 -o NaCl.html
   atomlens report aspirin.xyz -o aspirin.png"""
 
 
