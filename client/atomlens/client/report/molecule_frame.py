@@ -9,7 +9,7 @@ from atomlens.client.report.pictures import pictures
 
 MAX_ATOMS = 2_000  # more would not turn smoothly
 HEIGHT = 430  # pixels
-SCRIPTS = ("data", "legend", "molecule")
+SCRIPTS = ("data", "legend", "looks", "molecule")
 BODY = (
     '<div class="small"><div class="control" id="coloring"></div><canvas id="molecule"></canvas>'
     '<div class="legend" id="legend"></div></div>'

@@ -21,7 +21,7 @@ from atomlens.client.report.storage import CLOSING, OPENING, encode
 from atomlens.client.report.thinning import thinned
 from atomlens.client.table import CAVEAT, number, statement, title
 
-SCRIPTS = ("data", "bodies", "legend", "scene", "atoms", "places", "space", "table", "main")
+SCRIPTS = ("data", "bodies", "legend", "looks", "scene", "atoms", "places", "space", "table", "main")
 STAGE = (
     '<div class="control" id="look"></div><input type="range" id="step" min="0" hidden aria-label="slice">'
 )

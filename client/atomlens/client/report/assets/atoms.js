@@ -1,11 +1,6 @@
 // Atoms: the molecule, each atom in the colour of what a model says of it.
 
-const LABELLED = 60; // atoms, beyond which labels would hide them
-
-const DARK = 0.62; // of the way from the centre of a scale to its ends
 const atomsPlot = document.getElementById("atoms-plot");
-
-const colorings = pictures.colorings.map((one) => ({ ...one, values: unpack(one.values) }));
 
 // What is said of an atom: a line for each way to colour it.
 function atomText(atom) {
@@ -39,11 +34,6 @@ function onlyOf(body, chosen) {
   const kept = body.i.map((_, face) => face).filter((face) => chosen[body.owners[body.i[face]]]);
   const part = (corner) => kept.map((face) => body[corner][face]);
   return { ...body, i: part("i"), j: part("j"), k: part("k") };
-}
-
-// Dark on light colours, light on dark ones.
-function inkOn(coloring, value) {
-  return Math.abs(value - coloring.scale.center) > DARK * coloring.scale.reach ? "#ffffff" : INK;
 }
 
 function atomLabel(drawn, color, strong = false) {

@@ -1,15 +1,7 @@
 // Molecule: atoms and bonds on a canvas, to be turned; small enough for every answer in a notebook.
 
-const GREY = "#a9b0b8"; // of an atom that has no value
-const INK = "#1f2a37";
-const LABELLED = 40; // atoms, beyond which labels would hide them
-const DARK = 0.62; // of the way from the centre of a scale to its ends
-
 const canvas = document.getElementById("molecule");
 const pen = canvas.getContext("2d");
-const owners = Array.from(unpack(pictures.atoms)); // which atom each drawn one is
-const covalent = unpack(pictures.radii);
-const colorings = pictures.colorings.map((one) => ({ ...one, values: unpack(one.values) }));
 const positions = centered(triples(unpack(pictures.positions)));
 const bonds = unpack(pictures.bonds);
 let view = pictures.view; // vectors to the right, upwards and towards the reader
@@ -18,10 +10,6 @@ let coloring = colorings[0];
 function centered(points) {
   const middle = [0, 1, 2].map((axis) => column(points, axis).reduce((sum, value) => sum + value, 0) / points.length);
   return points.map((point) => add(point, middle, -1));
-}
-
-function radius(drawn) {
-  return 0.16 + 0.36 * covalent[owners[drawn]];
 }
 
 // The colour of a value, between those of the palette that are next to it.
@@ -69,7 +57,7 @@ function drawAtom([x, y], size, color, text, ink) {
 }
 
 function drawBond([x, y], [otherX, otherY], width) {
-  for (const [color, part] of [["#8a94a0", 1], ["#c3c9d0", 0.72]]) {
+  for (const [color, part] of [[EDGE, 1], [BOND, 0.72]]) {
     pen.beginPath();
     pen.moveTo(x, y);
     pen.lineTo(otherX, otherY);
@@ -109,8 +97,7 @@ function trimmed(places, one, other, scale) {
 function drawOne(drawn, places, scale) {
   const value = coloring.values[owners[drawn]];
   const text = owners.length <= LABELLED ? `${pictures.symbols[owners[drawn]]}${owners[drawn]}` : "";
-  const isDark = Math.abs(value - coloring.scale.center) > DARK * coloring.scale.reach;
-  drawAtom(places[drawn], scale * radius(drawn), colorOf(value), text, isDark ? "#ffffff" : INK);
+  drawAtom(places[drawn], scale * radius(drawn), colorOf(value), text, inkOn(coloring, value));
 }
 
 // Turn by as much as the pointer moves.

@@ -1,8 +1,5 @@
 // Scene: the molecule, the camera, and what all drawings in 3-D have in common.
 
-const GREY = "#a9b0b8"; // of what has no value to show
-const BOND = "#c3c9d0";
-const INK = "#1f2a37";
 const LIGHT = { ambient: 0.64, diffuse: 0.62, specular: 0.12, roughness: 0.55, fresnel: 0.05 };
 const LIGHT_ANGSTROM = 1e5; // how far it is away
 const HALF_HEIGHT = Math.tan(Math.PI / 8); // that the camera sees, in distances from it
@@ -16,8 +13,6 @@ const CONFIG = {
 };
 
 const positions = triples(unpack(pictures.positions)); // of what is drawn, images too
-const owners = Array.from(unpack(pictures.atoms)); // which atom each is
-const covalent = unpack(pictures.radii); // of each atom
 const bonds = pairs(unpack(pictures.bonds));
 const isPeriodic = unpack(data.structure.pbc).some(Boolean);
 const [right, upwards, towards] = pictures.view;
@@ -46,7 +41,7 @@ function meshTrace(body, more) {
 }
 
 function atomBody(size) {
-  return spheres(positions, owners.map((atom) => size * (0.16 + 0.36 * covalent[atom])));
+  return spheres(positions, positions.map((_, drawn) => size * radius(drawn)));
 }
 
 function bondTraces(radius) {
@@ -67,7 +62,7 @@ function cellTraces() {
       x: column(points, 0),
       y: column(points, 1),
       z: column(points, 2),
-      line: { color: "#8a94a0", width: 2.5 },
+      line: { color: EDGE, width: 2.5 },
       hoverinfo: "skip",
     },
   ];
@@ -134,7 +129,7 @@ function sceneLayout(plot, points, margin, annotations = []) {
     uirevision: "the same",
     hoverlabel: {
       bgcolor: "#ffffff",
-      bordercolor: "#c3c9d0",
+      bordercolor: BOND,
       align: "left",
       font: { color: INK, size: 13, family: "system-ui, sans-serif" },
     },
