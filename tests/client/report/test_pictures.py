@@ -47,7 +47,7 @@ def test_one_reach_for_all_charges(water: Report) -> None:
     reach = max(alone["q@1|charge|H"].reach, alone["q@1|charge|O"].reach)
     assert alone["q@1|charge|H"].reach != alone["q@1|charge|O"].reach
     assert water.explanation is not None
-    assert reach > np.abs(water.explanation.charges).max()
+    assert reach > np.abs(water.explanation.heads["charge"].contributions).max()
     (charge,) = (one for one in drawn["colorings"] if one["key"] == "charge")
     for one in (charge["scale"], drawn["scales"]["q@1|charge|H"], drawn["scales"]["q@1|charge|O"]):
         assert (one["center"], one["reach"]) == (0.0, reach)
@@ -60,7 +60,7 @@ def test_one_reach_for_all_charges(water: Report) -> None:
 def test_the_farthest_charge_of_an_atom() -> None:
     """Where it is farther than those of all probes it gives the reach."""
     low = surface_map(WATER, 2.0, model=CHARGE)
-    low = replace(low, map=replace(low.map, values=low.map.values / 100))
+    low = replace(low, map=replace(low.map, values=low.map.values / np.float32(100)))
     drawn = pictures(Report(WATER, explanation_of(WATER), (low,)))
     assert drawn["scales"]["q@1|charge|H"]["reach"] == pytest.approx(0.3)
 

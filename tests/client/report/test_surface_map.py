@@ -68,6 +68,14 @@ def test_a_map_of_other_points() -> None:
         replace(one, map=other.map)
 
 
+def test_in_a_console() -> None:
+    """A surface says in a line what it is, and has no array in it."""
+    found = surface_map(WATER, 1.6)
+    assert repr(found) == (
+        f"<SurfaceMap dir/water.xyz@0: H and O of energy at {len(found.mesh)} points on distance:1.6 by e@2>"
+    )
+
+
 def test_notebooks() -> None:
     """A surface shows itself in a frame."""
     assert surface_map(WATER, 2.0)._repr_html_().startswith("<iframe")

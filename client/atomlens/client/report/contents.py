@@ -70,6 +70,13 @@ class Report:
 
         still(self.html(), Path(path))
 
+    def __repr__(self) -> str:
+        name = self.structure.id or self.structure.formula
+        counts = ((len(self.structure), "atom"), (len(self.meshes), "surface"), (len(self.maps), "map"))
+        parts = ", ".join(f"{count:,} {noun}{'s' * (count != 1)}" for count, noun in counts if count)
+        models = " and ".join(map(str, self.models))
+        return f"<Report {name}: {parts}{f' by {models}' if models else ''}>"
+
     def _repr_html_(self) -> str:
         from atomlens.client.report.page import framed
 

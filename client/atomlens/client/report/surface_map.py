@@ -14,6 +14,7 @@ from atomlens.client.errors import InputError
 from atomlens.client.inputs import read_one
 from atomlens.client.probe import ProbeMap
 from atomlens.client.probe.npz_file import arrays, write_arrays
+from atomlens.client.probe.summary import title
 from atomlens.client.report.surface import Surface, SurfaceLike
 from atomlens.client.report.triangulation import SPACING_ANGSTROM, Mesh, mesh
 from atomlens.client.selection import DEFAULT_MODELS
@@ -50,6 +51,9 @@ class SurfaceMap:
             raise InputError(f"`path` must end in .npz, got {path.name!r}", field="path")
         with whole_file(path, "wb") as file:
             write_arrays(self._arrays(), file)
+
+    def __repr__(self) -> str:
+        return f"<SurfaceMap {title(self.map)} on {self.surface} by {self.map.model}>"
 
     def _repr_html_(self) -> str:
         from atomlens.client.report.map_report import surface_page
