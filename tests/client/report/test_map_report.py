@@ -10,7 +10,7 @@ import pytest
 from atomlens.client import Client, InputError
 from atomlens.client.probe import Grid, ProbeMap
 from atomlens.client.report import map_page, map_report, reporting, surface_page, surface_report
-from atomlens.client.report.map_report import INTERPOLATED
+from atomlens.client.report.interpolation import INTERPOLATED
 
 from .conftest import SALT, WATER, explanation_of, probe_map, surface_map
 

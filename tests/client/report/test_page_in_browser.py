@@ -284,6 +284,18 @@ def test_lists_of_points(browser: Any, tmp_path: Path) -> None:
     assert opened.errors == []
 
 
+def test_interpolated_surfaces(browser: Any, tmp_path: Path) -> None:
+    """Their grey is also between points that extrapolate, which legends of slices do not say."""
+    fine = Grid([-3.0, -3.6, -3.5], 0.2 * np.eye(3), (31, 37, 35))
+    opened = show(browser, map_report(probe_map(WATER, fine, closest=2.45)), tmp_path)
+    said = "in training, or between points that are: the model extrapolates"
+    opened.choose("probe", "O")
+    assert said in opened.page.locator("#space-legend").inner_text()
+    opened.choose("place", "z slice")
+    assert "in training: the model extrapolates" in opened.page.locator("#space-legend").inner_text()
+    assert opened.errors == []
+
+
 def test_points_that_extrapolate(browser: Any, tmp_path: Path) -> None:
     """They are marks of their own, in the grey that the legend tells of."""
     found = probe_map(WATER, surface_map(WATER, 1.6).mesh.vertices[::10], closest=1.63)

@@ -16,6 +16,10 @@ from atomlens.client.structure import Floats
 # the colours at most, and by a sixteenth at 99 % of the vertices; errors grow with the square of the step.
 # Measured at 1.6, 2.0 and 2.5 Å around benzene, ethanol, acetamide and aspirin and in rock salt.
 COARSEST = 1 / 30  # Å of a grid for each Å² of a surface
+INTERPOLATED = (  # a note that legends are worded by
+    "Values on surfaces are interpolated between the points of the grid; where one of those extrapolates "
+    "the surface is grey."
+)
 ROUNDING = 1e-6  # of a limit, and of a share
 
 

@@ -16,6 +16,7 @@ from atomlens.client.probe.closeness import Mask
 from atomlens.client.report.contents import Report
 from atomlens.client.report.flags import with_flags
 from atomlens.client.report.interpolation import (
+    INTERPOLATED,
     coarsest_step,
     interpolated,
     is_too_coarse,
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from atomlens.client.client import Client
 
 VERTICES = 9_000  # of a surface in a page that has the grid too
-INTERPOLATED = (
-    "Values on surfaces are interpolated between the points of the grid; where one of those extrapolates "
-    "the surface is grey."
-)
 
 
 def map_report(

@@ -12,6 +12,7 @@ from atomlens.client.probe import Grid
 from atomlens.client.report.coloring import Coloring, charges_alike, colorings, scale_of
 from atomlens.client.report.contents import Report
 from atomlens.client.report.drawing import Drawing, color, radii
+from atomlens.client.report.interpolation import INTERPOLATED
 from atomlens.client.report.packed import pack
 from atomlens.client.report.scale import MEANINGS, PALETTES, Scale
 from atomlens.client.report.surface import POWER, Surface
@@ -44,6 +45,7 @@ def pictures(report: Report) -> dict[str, Any]:
         "meanings": MEANINGS,
         "colorings": [_coloring(one, scale) for one, scale in zip(colored, scales, strict=False)],
         "meshes": [surface_label(one.surface) for one in report.meshes],
+        "interpolated": INTERPOLATED in report.notes,
         "minima": _minima(report),
         "scales": {key: asdict(scale) for key, scale in zip(fields, scales[len(colored) :], strict=True)},
     }

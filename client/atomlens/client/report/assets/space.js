@@ -137,9 +137,10 @@ function spaceNotes(one) {
   }
   if (one.flagged) {
     const [flagged, points] = [one.flagged, one.points].map((count) => count.toLocaleString("en"));
+    const between = pictures.interpolated && surfaces.includes(place()) ? ", or between points that are" : "";
     notes.push(
-      `${flagged} of ${points} points, in grey, are nearer to a nucleus than that pair of elements came in training: ` +
-        "the model extrapolates there, and colours leave them out.",
+      `${flagged} of ${points} points, in grey, are nearer to a nucleus than that pair of elements came in training` +
+        `${between}: the model extrapolates there, and colours leave them out.`,
     );
   }
   if (one.minima.length) {
