@@ -230,3 +230,23 @@ def test_the_server_says_the_same(
     np.testing.assert_array_equal(ranges, stream.trailer.trusted_ranges)
     everywhere = [found.value_range(element, extrapolating=True) for element in elements]
     np.testing.assert_array_equal(everywhere, stream.trailer.ranges)
+
+
+def test_points_that_extrapolate_for_other_reasons() -> None:
+    """They are what extrapolates, in numbers and ranges too; the first map keeps its own."""
+    found = probe_map()
+    mask = np.zeros(found.values.shape, np.bool_)
+    mask[0] = found.values[0] > np.median(found.values[0])
+    marked = found.with_extrapolating(mask)
+    assert marked.flagged == (mask[0].sum(), 0)
+    assert marked.value_range("H").maximum <= np.median(found.values[0])
+    assert marked.select("H").flagged == (mask[0].sum(),)
+    assert not np.array_equal(found.extrapolating, mask)
+    mask[:] = True
+    assert marked.flagged[1] == 0
+
+
+def test_a_mask_of_another_shape() -> None:
+    """There is a flag for each value."""
+    with pytest.raises(InputError, match="`mask` must be"):
+        probe_map().with_extrapolating(np.zeros((1, 2), np.bool_))

@@ -12,7 +12,6 @@ import pytest
 from atomlens.client import Structure, UnreadableFileError
 from atomlens.client.probe import Grid
 from atomlens.client.report import Report, load_report
-from atomlens.client.report.flags import with_flags
 from atomlens.client.report.storage import OPENING
 
 from .conftest import SALT, WATER, explanation_of, probe_map, surface_map
@@ -138,6 +137,6 @@ def test_flags_of_values_between_points(tmp_path: Path) -> None:
     """What was flagged stays so, though the distances of the map do not tell."""
     one = surface_map(WATER, 2.0)
     flags = np.random.default_rng(0).random(one.map.values.shape) < 0.5
-    report = Report(WATER, surfaces=(replace(one, map=with_flags(one.map, flags)),))
+    report = Report(WATER, surfaces=(replace(one, map=one.map.with_extrapolating(flags)),))
     (back,) = written(report, tmp_path).surfaces
     np.testing.assert_array_equal(back.map.extrapolating, flags)

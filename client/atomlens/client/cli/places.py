@@ -63,12 +63,9 @@ def points_or_grid(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def surface_mesh(structure: Structure, surface: Surface, spacing: float | None) -> Mesh:
-    """Return a surface as a mesh that fits into a request, for no spacing as fine as its distance needs."""
+    """Return a surface as a mesh that fits into a request."""
     from atomlens.client.report import mesh
-    from atomlens.client.report.triangulation import SPACING_ANGSTROM as FINE
 
-    if spacing is None:
-        spacing = min(FINE, surface.distance_angstrom / 4)
     found = mesh(structure, surface, spacing)
     checked_points(found.vertices)
     return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.client.arrays import finite
+from atomlens.client.arrays import finite, wrong_shape
 from atomlens.client.errors import InputError
 from atomlens.client.explanation import ModelReference
 from atomlens.client.frozen import Frozen, FrozenMapping
@@ -142,6 +142,18 @@ class ProbeMap(Frozen):
             mask.setflags(write=False)
             self._extrapolating[:] = [mask]
         return self._extrapolating[0]
+
+    def with_extrapolating(self, mask: Mask) -> ProbeMap:
+        """Return the same map of which these points extrapolate, whatever its distances say.
+
+        For values that were made of others; the mask has the shape of the values.
+        """
+        if mask.shape != self.values.shape:
+            raise wrong_shape("mask", f"{self.values.shape}", mask.shape)
+        marked, kept = replace(self), mask.copy()
+        kept.setflags(write=False)
+        marked._extrapolating[:] = [kept]
+        return marked
 
     @property
     def flagged(self) -> tuple[int, ...]:

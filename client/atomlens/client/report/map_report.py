@@ -14,7 +14,6 @@ from atomlens.client.explanation import Explanation
 from atomlens.client.probe import Grid, ProbeField, ProbeMap
 from atomlens.client.probe.closeness import Mask
 from atomlens.client.report.contents import Report
-from atomlens.client.report.flags import with_flags
 from atomlens.client.report.interpolation import (
     INTERPOLATED,
     coarsest_step,
@@ -123,7 +122,7 @@ def _interpolated(
         part = _part(found, inside)
         there = replace(probe_map, where=part.vertices, values=values[:, inside].astype(np.float32))
         flags = there.extrapolating | mixed[:, inside]
-        surfaces.append(SurfaceMap(surface, part, with_flags(there, flags)))
+        surfaces.append(SurfaceMap(surface, part, there.with_extrapolating(flags)))
     return surfaces, [*([INTERPOLATED] if surfaces else []), *left_out]
 
 

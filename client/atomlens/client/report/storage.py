@@ -16,7 +16,6 @@ from atomlens.client.head import Head
 from atomlens.client.probe import Grid, ProbeField, ProbeMap
 from atomlens.client.report.contents import Report
 from atomlens.client.report.element_means import ElementMean
-from atomlens.client.report.flags import with_flags
 from atomlens.client.report.packed import pack, pack_flags, pack_indices, unpack, unpack_flags
 from atomlens.client.report.surface import Surface
 from atomlens.client.report.surface_map import SurfaceMap
@@ -152,7 +151,8 @@ def _read_map(document: dict[str, Any], structure: Structure, where: Grid | Floa
         document["closest"],
         tuple(document["left_out"]),
     )
-    return with_flags(found, unpack_flags(document["extrapolating"], len(where)).reshape(found.values.shape))
+    flags = unpack_flags(document["extrapolating"], len(where)).reshape(found.values.shape)
+    return found.with_extrapolating(flags)
 
 
 def _where(where: Grid | Floats) -> dict[str, Any]:

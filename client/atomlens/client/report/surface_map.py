@@ -16,7 +16,7 @@ from atomlens.client.probe import ProbeMap
 from atomlens.client.probe.npz_file import arrays, write_arrays
 from atomlens.client.probe.summary import title
 from atomlens.client.report.surface import Surface, SurfaceLike
-from atomlens.client.report.triangulation import SPACING_ANGSTROM, Mesh, mesh
+from atomlens.client.report.triangulation import Mesh, mesh
 from atomlens.client.selection import DEFAULT_MODELS
 from atomlens.client.structure import Structure, StructureLike
 
@@ -74,7 +74,7 @@ def probe_surface(
     surface: SurfaceLike = "distance:2.0",
     model: str = DEFAULT_MODELS[0],
     *,
-    spacing: float = SPACING_ANGSTROM,
+    spacing: float | None = None,
 ) -> SurfaceMap:
     """Return what a model says of probes of some elements on a surface around a structure.
 
@@ -84,7 +84,7 @@ def probe_surface(
         elements: symbols of the probes, such as ``"H"`` or ``["H", "C"]``.
         surface: ``distance:D`` in Å, ``inverse-power:P:C`` or a `Surface`.
         model: the model to ask.
-        spacing: distance in Å between the points that the surface is sampled at.
+        spacing: distance in Å between points that the surface is sampled at; None for as fine as it needs.
     """
     one, chosen = read_one(structure), Surface.of(surface)
     return probe_mesh(client, one, elements, chosen, mesh(one, chosen, spacing), model)

@@ -43,14 +43,16 @@ class Mesh(Frozen):
 
 
 def mesh(
-    structure: StructureLike, surface: SurfaceLike = "distance:2.0", spacing: float = SPACING_ANGSTROM
+    structure: StructureLike, surface: SurfaceLike = "distance:2.0", spacing: float | None = None
 ) -> Mesh:
-    """Return a surface of a structure, sampled every ``spacing`` Å.
+    """Return a surface of a structure, sampled every ``spacing`` Å; None for as fine as its distance needs.
 
     Around a molecule it is closed. Of what repeats it is the part in the cell, images felt, from the first
     face of the cell to the last; there it is open, and goes on in the next cell.
     """
     structure, surface = Structure.of(structure), Surface.of(surface)
+    if spacing is None:
+        spacing = min(SPACING_ANGSTROM, surface.distance_angstrom / 4)
     if not 0.0 < spacing <= surface.distance_angstrom / 2:
         raise InputError(
             f"`spacing` must be positive and at most half of the surface's distance, "
