@@ -13,8 +13,8 @@ from atomlens.client.probe import Grid, ProbeMap
 from atomlens.client.structure import Floats, Structure
 from atomlens.client.study.expectations import Expectation
 
-# All three numbers were said before anything was measured. What DIFFERENT is a share of was not: a mean over the
-# whole box, most of which is empty, was tried first, and no model had more than 0.01 of a map's range of it.
+# All three numbers were said before anything was measured. What DIFFERENT is a share of was not: the mean
+# over the whole box, most of it empty, was tried first, and was below 0.01 of the range for every model.
 MIRRORED = 1e-3  # of a map's range: what values at mirror images may differ by
 DIFFERENT = 0.05  # of the larger map: what the maps of two elements must differ by
 SHELLS_ANGSTROM = (2.0, 2.75, 3.5, 4.25, 5.0)  # from the nearest nucleus; values fade from each to the next
