@@ -17,6 +17,7 @@ from atomlens.server.errors import DeadlineError, EngineError, OverloadedError, 
 from atomlens.server.model import Model, Outputs
 from atomlens.server.neighbors import find_pairs
 from atomlens.server.structures import Structures
+from atomlens.server.table_work import TableWork
 from atomlens.server.work import Work
 
 
@@ -30,7 +31,7 @@ class Held:
         self.batches: list[list[int]] = []
         self.entered, self.gate = threading.Semaphore(0), threading.Event()
 
-    def run(self, work: Work) -> Outputs:
+    def run(self, work: TableWork) -> Outputs:
         """Echo positions."""
         self.batches.append(work.structures.numbers.tolist())
         self.entered.release()
@@ -46,11 +47,11 @@ def held() -> Held:
     return Held()
 
 
-def atoms(*numbers: int) -> Work:
+def atoms(*numbers: int) -> TableWork:
     """Return lone atoms, one structure each, with their numbers as positions: cost 1 each."""
     places = np.array(numbers, float)[:, None] * [1.0, 0, 0]
     one = Structures.molecules([1] * len(numbers), numbers, places)
-    return Work(one, find_pairs(one, 5.0))
+    return TableWork(one, find_pairs(one, 5.0))
 
 
 def scenario(
@@ -251,7 +252,7 @@ def test_a_padded_table_closes_a_batch(held: Held) -> None:
         clump = Structures.molecules([20], [9] * 20, np.random.default_rng(0).uniform(0, 1, (20, 3)))
         queue(atoms(1))
         await entered(held)
-        tasks = [queue(Work(clump, find_pairs(clump, 5.0))), queue(atoms(*[2] * 90))]
+        tasks = [queue(TableWork(clump, find_pairs(clump, 5.0))), queue(atoms(*[2] * 90))]
         await asyncio.sleep(0)
         held.gate.set()
         await asyncio.gather(*tasks)

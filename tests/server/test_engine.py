@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atomlens.server.engine import Engine, admit, finish
+from atomlens.server.admission import admit
+from atomlens.server.engine import Engine, finish
 from atomlens.server.errors import EngineError, InputError, UnknownModelError
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model, Outputs
@@ -66,7 +67,7 @@ def test_a_number_that_is_not_finite_fails_its_structure_alone(model: Model, wat
     """The others are answered as if it were not there."""
     batch = Structures.concatenate([replace(water, spins=np.array([9])), water, water, water])
     admission = admit(model, batch, (), Limits())
-    outputs = model.run(admission.work)
+    outputs = model.run(admission.works[0])
     broken = {"energy": outputs["energy"].copy()}
     broken["energy"][4] = np.inf  # of the second that was admitted
     explanations = finish(model, admission, [broken])
@@ -85,7 +86,7 @@ def test_a_structure_that_the_runtime_fails_on_fails_alone(
     run, far = model.run, 1e5
 
     def fail(work: Work) -> Outputs:
-        if len(set(work.structures.counts)) > 1 or work.structures.counts[0] == 2:
+        if len(set(work.counts)) > 1 or work.counts[0] == 2:
             raise EngineError("no memory left")
         return run(work)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atomlens.server.engine import Admission, admit
+from atomlens.server.admission import Admission, admit
 from atomlens.server.errors import InputError
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model
@@ -197,7 +197,7 @@ def test_a_batch_of_failures_is_answered(door: Callable[..., Admission], water: 
     bad = edit(water, spins=np.array([2]))
     admission = door(Structures.concatenate([bad, bad]))
     assert sorted(admission.failures) == [0, 1]
-    assert admission.work.cost == 0
+    assert admission.cost == 0
 
 
 def test_limits_are_exact(door: Callable[..., Admission], water: Structures) -> None:

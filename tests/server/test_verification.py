@@ -15,8 +15,11 @@ import pytest
 
 from atomlens.server.cases import CASES, Case, dump_cases, load_cases
 from atomlens.server.errors import BundleError
+from atomlens.server.structures import Floats, Structures
 from atomlens.server.variants import VARIANTS
 from atomlens.server.verification import CLOSE, IN_PLACE, TOLERANCE, Row, largest_error, verify_bundle
+
+from .pair_model import MOLECULES_GRAPH, write_bundle
 
 NAMES = [
     *("toy-schnet-energy", "toy-schnet-dipole", "toy-schnet-extent", "toy-schnet-formation"),
@@ -166,3 +169,22 @@ def test_largest_error_sees_nan_and_other_shapes() -> None:
     assert largest_error(ones, ones + 0.5) == 0.5
     assert math.isnan(largest_error(np.array([1.0, np.nan, 1.0]), ones))
     assert largest_error(np.ones(2), ones) == math.inf
+
+
+def test_small_molecules_have_rows_of_their_own_where_a_graph_takes_them(
+    tmp_path: Path, g2: Structures, cluster: Callable[[int], Floats]
+) -> None:
+    """Every case and variant that has such molecules is verified in both graphs."""
+    large = Structures.molecules([90], [1] * 90, cluster(90))
+    both = Structures.concatenate([g2, large])
+    rows = verify_bundle(write_bundle(tmp_path / "right", both))
+    names = ["molecules", *VARIANTS]
+    assert [row.case for row in rows] == [case for name in names for case in (name, f"{name}, dense")]
+    assert [row.structures for row in rows] == [len(both), len(g2)] * len(names)
+    assert all(row.within(TOLERANCE) for row in rows)
+    wrong = MOLECULES_GRAPH.replace("0.1>", "0.101>")
+    rows = verify_bundle(write_bundle(tmp_path / "wrong", both, wrong))
+    assert {row.within(TOLERANCE) for row in rows if row.case.endswith(", dense")} == {False}
+    assert {row.within(TOLERANCE) for row in rows if not row.case.endswith(", dense")} == {True}
+    only_large = verify_bundle(write_bundle(tmp_path / "large", large))
+    assert [row.case for row in only_large] == names

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from atomlens.server.admission import admit
 from atomlens.server.card import Card
-from atomlens.server.engine import admit
 from atomlens.server.explanations import Warned
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model
 from atomlens.server.structures import Structures
-from atomlens.server.warning import warn
 from atomlens.v1.explanations_pb2 import WARNING_KIND_CLOSE_PAIR, WARNING_KIND_LARGE_STRUCTURE
 
 
@@ -28,8 +28,9 @@ def card(model: Model) -> Card:
 
 def warnings(card: Card, model: Model, structures: Structures) -> tuple[Warned, ...]:
     """Return the warnings of a batch that is admitted."""
-    admission = admit(model, structures, (), Limits())
-    return warn(card, admission.rows, admission.work, admission.distances)
+    like = copy(model)
+    like.bundle = replace(model.bundle, card=card)
+    return admit(like, structures, (), Limits()).warnings
 
 
 def test_what_was_seen_in_training_is_not_warned_of(card: Card, model: Model, water: Structures) -> None:

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from atomlens.server.admission import Admission, admit
 from atomlens.server.batching import Batcher
-from atomlens.server.engine import Admission, admit, finish
+from atomlens.server.engine import finish
 from atomlens.server.errors import UnavailableError
 from atomlens.server.explanations import Explanations
 from atomlens.server.model import Context, Model
@@ -54,7 +55,7 @@ class AsyncEngine:
         Raises:
             ServerError: the queue is full, the deadline passed or the runtime failed.
         """
-        pieces = await self.outside(lambda: list(admission.work.pieces(self.limits.batch_cost)))
+        pieces = await self.outside(admission.pieces, self.limits.batch_cost)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._batcher.compute(model, piece, deadline, patient)) for piece in pieces

@@ -19,6 +19,7 @@ from atomlens.server.model import Model, Outputs
 from atomlens.server.work import Load, Work
 
 T = TypeVar("T")
+Kind = tuple[Model, type[Work]]  # of work that can be computed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,9 @@ class Errand:
 class Batcher:
     """Forms a batch whenever a worker is free: at once when idle, fuller the longer the others took.
 
-    A batch holds work of one model, oldest first, up to a cost. Errands, which nothing is batched with, take
-    their turns among the batches. Work whose call was cancelled or whose deadline has passed is not computed.
+    A batch holds work for one graph of one model, oldest first, up to a cost. Errands, which nothing is
+    batched with, take their turns among the batches. Work whose call was cancelled or whose deadline has
+    passed is not computed.
     Made and used on one event loop.
     """
 
@@ -64,7 +66,7 @@ class Batcher:
         self._pool = ThreadPoolExecutor(workers, "batch")
         self._idle = workers
         self._batch_cost, self._max_queue_cost = batch_cost, max_queue_cost
-        self._waiting: dict[Model, deque[Job]] = {}
+        self._waiting: dict[Kind, deque[Job]] = {}
         self._errands: deque[Errand] = deque()
         self._queue_cost = 0
         self._freed = asyncio.Event()
@@ -89,7 +91,7 @@ class Batcher:
         await self._take_room(load.cost, patient)
         loop = asyncio.get_running_loop()
         job = Job(model, work, load, deadline, loop.time(), loop.create_future())
-        self._waiting.setdefault(model, deque()).append(job)
+        self._waiting.setdefault((model, type(work)), deque()).append(job)
         self._queue_cost += load.cost
         self._dispatch()
         return await job.done
@@ -151,12 +153,12 @@ class Batcher:
         return self._next_batch() or (self._errands.popleft() if self._errands else None)
 
     def _next_batch(self) -> list[Job]:
-        """Take the oldest job and what else of its model fits beside it."""
+        """Take the oldest job and what else of its kind fits beside it."""
         batch: list[Job] = []
         load = Load(0, 0, 1)
         while not batch and self._waiting:
-            model = min(self._waiting, key=lambda model: self._waiting[model][0].queued)
-            jobs = self._waiting[model]
+            kind = min(self._waiting, key=lambda kind: self._waiting[kind][0].queued)
+            jobs = self._waiting[kind]
             while jobs and (not batch or load.joined(jobs[0].load).fits(self._batch_cost)):
                 job = jobs.popleft()
                 self._leave(job)
@@ -164,7 +166,7 @@ class Batcher:
                     batch.append(job)
                     load = load.joined(job.load)
             if not jobs:
-                del self._waiting[model]
+                del self._waiting[kind]
         return batch
 
     def _leave(self, job: Job) -> None:
@@ -207,8 +209,8 @@ class Batcher:
 
 def _run(model: Model, works: Sequence[Work]) -> list[Outputs]:
     """Return the outputs of each piece of work, computed together."""
-    joined = compute(model, Work.join(works))
-    ends = np.cumsum([len(work.structures.numbers) for work in works])[:-1]
+    joined = compute(model, type(works[0]).join(works))
+    ends = np.cumsum([work.counts.sum() for work in works])[:-1]
     parts = {name: np.split(values, ends) for name, values in joined.items()}
     return [{name: split[index] for name, split in parts.items()} for index in range(len(works))]
 

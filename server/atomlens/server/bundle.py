@@ -12,6 +12,7 @@ from atomlens.server.errors import BundleError
 CARD = "card.json"
 ATOMS = "atoms.onnx"
 PROBE = "probe.onnx"
+MOLECULES = "molecules.onnx"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Bundle:
     def probe(self) -> bytes | None:
         """The graph from points and the atoms that they feel to Ω, where the model has one."""
         return self.files.get(PROBE)
+
+    @property
+    def molecules(self) -> bytes | None:
+        """The graph for dense batches of small molecules, where the model has one."""
+        return self.files.get(MOLECULES)
 
 
 def _read(path: Path) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from google.protobuf import json_format
 
 from atomlens.server.errors import BundleError
@@ -68,6 +70,18 @@ class Card:
     closest: Floats  # (119, 119) Å: closest distance in training, the cutoff where a pair never met
     max_training_atoms: int
     files: dict[str, str]
+
+    @cached_property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Which atomic numbers the model knows: (120,), the first and the last stand for what is none."""
+        known = np.zeros(NUMBERS + 1, np.bool_)
+        known[list(self.elements)] = True
+        return known
+
+    @cached_property
+    def closest_squares(self) -> npt.NDArray[np.float32]:
+        """Squares of the closest distances in Å²: (119 · 119,)."""
+        return (self.closest**2).astype(np.float32).reshape(-1)
 
     @classmethod
     def from_json(cls, text: bytes) -> Card:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from atomlens.server.card import Head
+from atomlens.server.admission import Admission, admit
 from atomlens.server.errors import EngineError, ServerError
 from atomlens.server.explanations import Explanations
 from atomlens.server.heads import aggregate
@@ -23,63 +22,11 @@ from atomlens.server.model import Model, Outputs
 from atomlens.server.provenance import Provenance
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Floats, Integers, Structures
-from atomlens.server.validation import check, check_pairs
-from atomlens.server.warning import warn
 from atomlens.server.work import Work
 
+NONE = np.zeros(0)
 NOT_FINITE = "the model failed on this structure or gave a number that is not finite"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What became of a batch at the door."""
-
-    structures: Structures  # all of them, as they came
-    heads: tuple[Head, ...]
-    rows: Integers  # those admitted, ascending
-    work: Work  # of those admitted
-    distances: Floats  # (pairs,) Å, of the work's pairs
-    failures: dict[int, ServerError]  # of the others
-
-    def without(self, failures: Mapping[int, ServerError]) -> Admission:
-        """Return the admission with more failures, by index among those admitted."""
-        if not failures:
-            return self
-        kept = np.setdiff1d(np.arange(len(self.rows)), list(failures))
-        work = self.work.take(kept)
-        more = {int(self.rows[index]): error for index, error in failures.items()}
-        return replace(
-            self,
-            rows=self.rows[kept],
-            work=work,
-            distances=_distances(work),
-            failures={**self.failures, **more},
-        )
-
-
-def admit(model: Model, structures: Structures, heads: Sequence[str], limits: Limits) -> Admission:
-    """Return the structures that the model can take, with their neighbors, and the errors of the others.
-
-    Raises:
-        InputError: a head is unknown, or the batch is too large as a whole.
-    """
-    return admit_for(model, structures, model.heads(heads), limits)
-
-
-def admit_for(model: Model, structures: Structures, heads: tuple[Head, ...], limits: Limits) -> Admission:
-    """Return what `admit` returns, for properties of these heads or, of none, for no property at all.
-
-    Raises:
-        InputError: the batch is too large as a whole.
-    """
-    failures: dict[int, ServerError] = dict(check(structures, model.card, heads, limits))
-    rows = np.setdiff1d(np.arange(len(structures)), list(failures))
-    chosen = structures if len(rows) == len(structures) else structures.take(rows)
-    work = model.prepare(chosen, limits)
-    distances = _distances(work)
-    late = check_pairs(work, rows, distances, limits)
-    return Admission(structures, heads, rows, work, distances, failures).without(late)
 
 
 def compute(model: Model, work: Work) -> Outputs:
@@ -90,10 +37,10 @@ def compute(model: Model, work: Work) -> Outputs:
     try:
         return model.run(work)
     except Exception as error:  # whatever happened, the others are to be answered
-        many = len(work.structures)
+        many = len(work.counts)
         if many == 1:
             log.error("%s failed on a structure: %r", model.name, error)
-            return {head.name: np.full(len(work.structures.numbers), np.nan) for head in model.card.heads}
+            return {head.name: np.full(work.counts.sum(), np.nan) for head in model.card.heads}
     halves = [compute(model, work.take(half)) for half in np.array_split(np.arange(many), 2)]
     return {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
 
@@ -103,35 +50,39 @@ def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Ex
 
     A structure for which the graph gave a number that is not finite fails alone.
     """
-    raw = {
-        head.name: np.concatenate([np.zeros(0), *(piece[head.name] for piece in outputs)])
-        for head in admission.heads
+    structures, rows = admission.structures, admission.rows
+    found = {
+        head.name: np.concatenate([one[head.name] for one in outputs] or [NONE]) for head in admission.heads
     }
-    finite = np.all([np.isfinite(values) for values in raw.values()], axis=0)  # (atoms,)
-    if not finite.all():
-        owners = admission.work.structures.owners
-        broken = np.unique(owners[~finite]).tolist()
-        whole = ~np.isin(owners, broken)
-        raw = {name: values[whole] for name, values in raw.items()}
-        fields = {row: f"structures[{admission.rows[row]}]" for row in broken}
-        admission = admission.without({row: EngineError(NOT_FINITE, field=fields[row]) for row in broken})
-    structures = admission.structures.take(admission.rows)
+    broken = _broken(structures, rows, found)
+    answered = np.sort(rows[~np.isin(rows, list(broken))] if broken else rows)
+    chosen, atoms = structures.only(answered), structures.atoms_of(answered)
+    raw = {name: _placed(structures, rows, values)[atoms] for name, values in found.items()}
     return Explanations(
-        len(admission.structures),
-        admission.rows,
-        structures.counts,
-        tuple(aggregate(head, raw[head.name], structures, model.card.masses) for head in admission.heads),
-        admission.failures,
-        warn(model.card, admission.rows, admission.work, admission.distances),
+        len(structures),
+        answered,
+        chosen.counts,
+        tuple(aggregate(head, raw[head.name], chosen, model.card.masses) for head in admission.heads),
+        {**admission.failures, **broken},
+        tuple(one for one in admission.warnings if one.structure not in broken),
     )
 
 
-def _distances(work: Work) -> Floats:
-    """Return the length of each pair in Å: (pairs,)."""
-    positions = work.structures.positions
-    vectors = positions[work.pairs.neighbors] + work.pairs.shifts - positions[work.pairs.centers]
-    distances: Floats = np.sqrt((vectors**2).sum(1))
-    return distances
+def _broken(structures: Structures, rows: Integers, found: Mapping[str, Floats]) -> dict[int, ServerError]:
+    """Return the errors of structures with a number, in the order of ``rows``, that is not finite."""
+    finite = [np.isfinite(values) for values in found.values()]  # (atoms,) of each head
+    if all(one.all() for one in finite):
+        return {}
+    owners = np.repeat(rows, structures.counts[rows])
+    broken = np.unique(owners[~np.logical_and.reduce(finite)]).tolist()
+    return {row: EngineError(NOT_FINITE, field=f"structures[{row}]") for row in broken}
+
+
+def _placed(structures: Structures, rows: Integers, values: Floats) -> Floats:
+    """Return values of the atoms of ``rows``, in that order, at their places among all: (atoms,)."""
+    placed = np.full(len(structures.numbers), np.nan)
+    placed[structures.atoms_of(rows)] = values
+    return placed
 
 
 class Engine:
@@ -164,7 +115,7 @@ class Engine:
         """Explain structures with a model of the repository and tell where the answer comes from."""
         admission = admit(model, structures, heads, self.limits)
         start = time.perf_counter()
-        outputs = [compute(model, piece) for piece in admission.work.pieces(self.limits.batch_cost)]
+        outputs = [compute(model, piece) for piece in admission.pieces(self.limits.batch_cost)]
         compute_ms = 1e3 * (time.perf_counter() - start)
-        provenance = Provenance.of(model, 0.0, compute_ms, admission.work.cost)
+        provenance = Provenance.of(model, 0.0, compute_ms, admission.cost)
         return finish(model, admission, outputs), provenance

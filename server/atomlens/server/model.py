@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from atomlens.server.bundle import Bundle
 from atomlens.server.card import Card, Head
+from atomlens.server.dense_work import DenseWork
 from atomlens.server.errors import BundleError, InputError, UnusableModelError
 from atomlens.server.limits import Limits
 from atomlens.server.neighbors import NeighborTable, find_pairs, make_table
 from atomlens.server.probes.session import ProbeSession
-from atomlens.server.session import AtomsSession
+from atomlens.server.session import AtomsSession, MoleculesSession
 from atomlens.server.structures import Floats, Integers, Structures
+from atomlens.server.table_work import TableWork
 from atomlens.server.work import Work
 
 Outputs = dict[str, Floats]  # (atoms,) of each head
@@ -32,6 +34,9 @@ class Model:
             )
         self.name, self.version, self.bundle, self.provider = name, version, bundle, provider
         self._session = AtomsSession(bundle.atoms, bundle.card, provider)
+        self._molecules: MoleculesSession | None = None
+        if bundle.molecules is not None:
+            self._molecules = MoleculesSession(bundle.molecules, bundle.card, provider)
         self._probe: ProbeSession | None = None
         if bundle.probe is not None:
             self._probe = ProbeSession(bundle.probe, bundle.card, provider, self._session.has_context)
@@ -71,25 +76,45 @@ class Model:
                 )
         return tuple(known[name] for name in dict.fromkeys(names)) or self.card.heads
 
-    def prepare(self, structures: Structures, limits: Limits | None = None) -> Work:
+    def prepare(self, structures: Structures, limits: Limits | None = None) -> TableWork:
         """Return the structures placed, with the pairs within the model's cutoff.
 
         Raises:
             InputError: they cost more together than the limits allow.
         """
         placed = structures.placed
-        return Work(placed, find_pairs(placed, self.card.cutoff_angstrom, limits))
+        return TableWork(placed, find_pairs(placed, self.card.cutoff_angstrom, limits))
 
     def run(self, work: Work) -> Outputs:
-        """Return what the graph says of each atom, in each head's unit, without offsets."""
+        """Return what the graph for such work says of each atom, in each head's unit, without offsets.
+
+        Raises:
+            EngineError: the runtime failed.
+        """
+        if isinstance(work, DenseWork):
+            return self._run_dense(work)
+        assert isinstance(work, TableWork)
         return self._session.run(*_inputs(work))
+
+    @property
+    def takes_molecules(self) -> bool:
+        """Whether the bundle has a graph for dense batches of small molecules."""
+        return self._molecules is not None
+
+    def _run_dense(self, work: DenseWork) -> Outputs:
+        assert self._molecules is not None
+        outputs = {head.name: np.empty(len(work.numbers)) for head in self.card.heads}
+        for run in work.runs():
+            for name, values in self._molecules.run(run.numbers, run.positions).items():
+                outputs[name][run.atoms] = values[run.real]
+        return outputs
 
     @property
     def takes_probes(self) -> bool:
         """Whether the bundle has a probe graph."""
         return self._probe is not None
 
-    def context(self, work: Work) -> Context | None:
+    def context(self, work: TableWork) -> Context | None:
         """Return what probes feel of each atom beside its element; None where that is all."""
         if self._probe is None or not self._probe.needs_context:
             return None
@@ -117,16 +142,25 @@ class Model:
         """Run a row of all elements, 1 Å apart, and one atom alone."""
         numbers = [*self.card.elements, self.card.elements[0]]
         positions = np.arange(len(numbers))[:, None] * [1.0, 0.0, 0.0]
-        work = self.prepare(Structures.molecules([len(numbers) - 1, 1], numbers, positions))
+        structures = Structures.molecules([len(numbers) - 1, 1], numbers, positions)
+        work = self.prepare(structures)
         outputs = self.run(work)
         if not all(np.isfinite(values).all() for values in outputs.values()):
             raise BundleError("atoms.onnx: gives numbers that are not finite")
         if any(values.shape != (len(numbers),) for values in outputs.values()):
             raise BundleError("atoms.onnx: outputs of heads must be (atoms,)")
+        if self.takes_molecules:
+            self._warm_up_molecules(DenseWork.of(structures, structures.counts))
         if self._probe is not None:
             self._warm_up_probes(work)
 
-    def _warm_up_probes(self, work: Work) -> None:
+    def _warm_up_molecules(self, work: DenseWork) -> None:
+        """Run the same structures side by side, the one atom among empty slots."""
+        outputs = self.run(work)
+        if not all(np.isfinite(values).all() for values in outputs.values()):
+            raise BundleError("molecules.onnx: gives numbers that are not finite")
+
+    def _warm_up_probes(self, work: TableWork) -> None:
         """Carry a probe of every element past the atoms."""
         elements, numbers = np.array(self.card.elements), work.structures.numbers
         points = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
@@ -138,7 +172,7 @@ class Model:
             raise BundleError("probe.onnx: gives numbers that are not finite")
 
 
-def _inputs(work: Work) -> tuple[Integers, npt.NDArray[np.float32], NeighborTable]:
+def _inputs(work: TableWork) -> tuple[Integers, npt.NDArray[np.float32], NeighborTable]:
     """Return numbers, positions and neighbor table as the atoms graph reads them."""
     numbers, near = work.structures.numbers, work.near_origin
     return numbers, near.structures.positions.astype(np.float32), make_table(near.pairs, len(numbers))

@@ -65,13 +65,18 @@ def find_pairs(structures: Structures, cutoff_angstrom: float, limits: Limits | 
         parts.append(part)
         total += len(part.centers)
         if total > most_of_all:
-            raise InputError(
-                f"`structures` may cost at most {most_of_all} together (atoms + pairs within the cutoff): "
-                "send fewer at once",
-                "REQUEST_TOO_LARGE",
-                "structures",
-            )
+            raise request_too_costly(most_of_all)
     return _sorted(parts, tuple(exceeding))
+
+
+def request_too_costly(most: int) -> InputError:
+    """Return the error of structures that cost more than ``most`` together."""
+    return InputError(
+        f"`structures` may cost at most {most} together (atoms + pairs within the cutoff): "
+        "send fewer at once",
+        "REQUEST_TOO_LARGE",
+        "structures",
+    )
 
 
 def make_table(pairs: Pairs, atoms: int) -> NeighborTable:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from atomlens.server.bundle import ATOMS
+from atomlens.server.bundle import ATOMS, MOLECULES
 from atomlens.server.card import Card
 from atomlens.server.errors import BundleError, EngineError
 from atomlens.server.neighbors import NeighborTable
@@ -18,6 +18,7 @@ from atomlens.server.structures import Floats, Integers
 Provider = Literal["cpu", "cuda"]
 PROVIDERS: dict[str, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INPUTS = frozenset({"numbers", "positions", "neighbors", "shifts"})
+DENSE_INPUTS = frozenset({"numbers", "positions"})
 CONTEXT = "context"
 FLOATS = "tensor(float)"
 NOWHERE = "/nonexistent"  # where weights outside the file are looked for: they are refused
@@ -104,6 +105,33 @@ class AtomsSession:
         """
         (context,) = self._session.run([CONTEXT], _fed(numbers, positions, table))
         return context
+
+
+class MoleculesSession:
+    """The graph of one model for dense batches. Any number of threads may run it at once."""
+
+    def __init__(self, graph: bytes, card: Card, provider: str) -> None:
+        self._session = Session(MOLECULES, graph, provider)
+        self._heads = [head.name for head in card.heads]
+        self._session.check_contract(DENSE_INPUTS, self._heads)
+
+    def run(
+        self, numbers: Integers, positions: npt.NDArray[np.float32]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the contributions (molecules, slots) of every head; those of empty slots mean nothing.
+
+        Args:
+            numbers: atomic numbers, 0 for an empty slot, (molecules, slots).
+            positions: in Å, (molecules, slots, 3).
+
+        Raises:
+            BundleError: the graph gives outputs of another shape.
+            EngineError: the runtime failed.
+        """
+        arrays = self._session.run(self._heads, {"numbers": numbers, "positions": positions})
+        if any(array.shape != numbers.shape for array in arrays):
+            raise BundleError(f"{MOLECULES}: outputs of heads must be (molecules, slots)")
+        return dict(zip(self._heads, arrays, strict=True))
 
 
 def _fed(

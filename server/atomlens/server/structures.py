@@ -126,6 +126,14 @@ class Structures:
             positions = positions - np.einsum("ax,axy->ay", whole, cells)
         return replace(self, positions=positions)
 
+    @cached_property
+    def boxes(self) -> tuple[Floats, Floats]:
+        """Lowest and highest coordinates of every structure, none of them empty: (structures, 3) each."""
+        if not len(self):
+            return np.zeros((0, 3)), np.zeros((0, 3))
+        starts = self.offsets[:-1]
+        return np.minimum.reduceat(self.positions, starts), np.maximum.reduceat(self.positions, starts)
+
     def sums(self, values: Floats) -> Floats:
         """Return the sum of atomic ``values`` (atoms, ...) over each structure: (structures, ...)."""
         columns = values.reshape(len(values), math.prod(values.shape[1:])).T
@@ -139,6 +147,12 @@ class Structures:
     def atoms_of(self, chosen: Integers) -> Integers:
         """Return the atoms of the ``chosen`` structures, in their order."""
         return ragged_arange(self.offsets[chosen], self.counts[chosen])
+
+    def only(self, rows: Integers) -> Structures:
+        """Return the structures with these indices, in that order; themselves where that changes nothing."""
+        if len(rows) == len(self) and (rows == np.arange(len(self))).all():
+            return self
+        return self.take(rows)
 
     def take(self, chosen: npt.ArrayLike) -> Structures:
         """Return the structures with the ``chosen`` indices, in that order."""

@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from atomlens.server.card import NUMBERS, Card, Head
+from atomlens.server.close import ClosePairs
 from atomlens.server.elements import SYMBOLS
 from atomlens.server.errors import InputError
 from atomlens.server.limits import Limits
-from atomlens.server.structures import Floats, Integers, Structures
-from atomlens.server.work import Work
+from atomlens.server.structures import Integers, Structures
 
 Mask = npt.NDArray[np.bool_] | np.bool_
 Failures = dict[int, InputError]
-MOST_PADDING = 2  # entries of a structure's neighbor table, empty ones included, for each of its cost
 MOST_NAMES = 20  # elements that a message names one by one
 FLATTEST_CELL = 1e-6  # volume over the product of the lengths
 
@@ -37,23 +36,30 @@ def check(structures: Structures, card: Card, heads: tuple[Head, ...], limits: L
     """Return the first broken rule of each structure that breaks one, before its neighbors are sought."""
     failures: Failures = {}
     with np.errstate(all="ignore"):  # broken numbers are what is looked for
+        if _is_plain(structures, card, limits):
+            return failures
         for rule in (
             *_shape_rules(structures, limits),
             *_number_rules(structures, card),
             *_cell_rules(structures, card, heads, limits),
         ):
-            _collect(structures, np.arange(len(structures)), rule, failures)
+            _collect(structures, rule, failures)
     return failures
 
 
-def check_pairs(work: Work, rows: Integers, distances: Floats, limits: Limits) -> Failures:
-    """Return the structures that cost too much or have two atoms on one place, by index in the work.
+def check_pairs(too_large: Integers, close: ClosePairs, limits: Limits) -> Failures:
+    """Return the errors of structures that cost too much or have two atoms on one place, by index.
 
-    The errors name them by ``rows``, their indices in the request.
+    Args:
+        too_large: indices of structures in the request.
+        close: pairs of all structures.
+        limits: those of the engine.
     """
-    failures: Failures = {}
-    for rule in (_cost_rule(work, limits), _distance_rule(work, distances, limits)):
-        _collect(work.structures, rows, rule, failures)
+    failures = {row: _too_large(row, limits.max_structure_cost) for row in too_large.tolist()}
+    met = close.closer_than(limits.min_distance_angstrom)
+    for row, first, second in zip(met.rows.tolist(), met.first.tolist(), met.second.tolist(), strict=True):
+        if row not in failures:
+            failures[row] = _on_one_place(row, first, second)
     return failures
 
 
@@ -64,6 +70,23 @@ def unknown_element(card: Card, number: int, field: str) -> InputError:
         names = f"{len(card.elements)} others"
     return InputError(
         f"{card.name} does not know element {_symbol(number)}, only {names}", "UNKNOWN_ELEMENT", field
+    )
+
+
+def _is_plain(structures: Structures, card: Card, limits: Limits) -> bool:
+    """Return whether all structures are neutral molecules that break no rule, as most are."""
+    counts, positions, far = structures.counts, structures.positions, limits.max_coordinate_angstrom
+    return bool(
+        counts.min(initial=1) > 0
+        and counts.max(initial=1) <= limits.max_atoms
+        and -far <= positions.min(initial=0.0)  # false for NaN
+        and positions.max(initial=0.0) <= far
+        and card.known.take(structures.numbers, mode="clip").all()
+        and 0 in card.charges
+        and not structures.charges.any()
+        and not structures.spins.any()
+        and not structures.pbc.any()
+        and not structures.cells.any()
     )
 
 
@@ -97,10 +120,8 @@ def _shape_rules(structures: Structures, limits: Limits) -> Iterator[Rule]:
 
 
 def _number_rules(structures: Structures, card: Card) -> Iterator[Rule]:
-    known = np.zeros(256, np.bool_)
-    known[list(card.elements)] = True
     yield Rule(
-        ~known[np.clip(structures.numbers, 0, 255)],
+        ~card.known[np.clip(structures.numbers, 0, NUMBERS)],
         "UNKNOWN_ELEMENT",
         "numbers",
         lambda atom: unknown_element(card, int(structures.numbers[atom]), "").message,
@@ -165,46 +186,30 @@ def _cell_rules(
     )
 
 
-def _cost_rule(work: Work, limits: Limits) -> Rule:
-    most = limits.max_structure_cost
-    broken = (work.costs() > most) | (work.structures.counts * work.slots() > MOST_PADDING * most)
-    broken[list(work.pairs.exceeding)] = True
-    return Rule(
-        broken,
+def _too_large(row: int, most: int) -> InputError:
+    return InputError(
+        f"a structure may cost at most {most} (atoms + pairs within the cutoff; the setting is "
+        "`max_structure_cost`), this one costs more",
         "STRUCTURE_TOO_LARGE",
-        "positions",
-        lambda _: (
-            f"a structure may cost at most {most} (atoms + pairs within the cutoff; the setting is "
-            "`max_structure_cost`), this one costs more"
-        ),
+        f"structures[{row}].positions",
     )
 
 
-def _distance_rule(work: Work, distances: Floats, limits: Limits) -> Rule:
-    structures = work.structures
-    near = distances < limits.min_distance_angstrom
-    centers, neighbors = work.pairs.centers[near], work.pairs.neighbors[near]  # sorted by center
-    met = np.zeros(len(structures.numbers), np.bool_)
-    met[centers] = True
-
-    def message(atom: int) -> str:
-        first = structures.offsets[structures.owners[atom]]
-        partner = neighbors[np.searchsorted(centers, atom)]
-        both = f"{atom - first} and {partner - first}"
-        return f"`positions` must not put two atoms on one place, as atoms {both} are"
-
-    return Rule(met, "COINCIDENT_ATOMS", "positions", message, per_atom=True)
+def _on_one_place(row: int, first: int, second: int) -> InputError:
+    return InputError(
+        f"`positions` must not put two atoms on one place, as atoms {first} and {second} are",
+        "COINCIDENT_ATOMS",
+        f"structures[{row}].positions[{first}]",
+    )
 
 
-def _collect(structures: Structures, rows: Integers, rule: Rule, failures: Failures) -> None:
+def _collect(structures: Structures, rule: Rule, failures: Failures) -> None:
     """Add the structures that break the rule and broke none before."""
     for index in np.flatnonzero(rule.broken):
         row = int(structures.owners[index]) if rule.per_atom else int(index)
         if row not in failures:
             place = f".{rule.field}[{index - structures.offsets[row]}]" if rule.per_atom else f".{rule.field}"
-            failures[row] = InputError(
-                rule.message(int(index)), rule.reason, f"structures[{rows[row]}]{place}"
-            )
+            failures[row] = InputError(rule.message(int(index)), rule.reason, f"structures[{row}]{place}")
 
 
 def _symbol(number: int) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from atomlens.server.cases import CASES, Case, load_cases
+from atomlens.server.dense_work import DenseWork, are_small
 from atomlens.server.errors import BundleError
 from atomlens.server.model import Context, Model
 from atomlens.server.probes.field import Field
@@ -64,6 +65,8 @@ def verify_bundle(path: Path, provider: str = "cpu") -> list[Row]:
     rows: list[Row] = []
     for name, group in _groups(cases, VARIANTS).items():
         rows += _rows(model, name, _count(group), [_atom_errors(model, case) for case in group])
+        if model.takes_molecules:
+            rows += _dense_rows(model, name, group)
     return [*rows, *verify_probes(model, cases, VARIANTS)] if model.takes_probes else rows
 
 
@@ -142,6 +145,27 @@ def _rows(model: Model, name: str, structures: int, errors: Sequence[Sequence[fl
 def _atom_errors(model: Model, case: Case) -> list[float]:
     """Return the largest error of each head, run as the engine runs it."""
     got = model.run(model.prepare(case.structures))
+    return [largest_error(got[head.name], case.contributions[head.name]) for head in model.card.heads]
+
+
+def _dense_rows(model: Model, name: str, group: Sequence[Case]) -> list[Row]:
+    """Return the errors of small molecules in the dense graph, no rows where there are none."""
+    small = [_small(case) for case in group]
+    dense = [case for case in small if len(case.structures)]
+    return _rows(model, f"{name}, dense", _count(dense), [_dense_errors(model, case) for case in dense])
+
+
+def _small(case: Case) -> Case:
+    """Return the structures of a case that the dense graph takes."""
+    chosen = np.flatnonzero(are_small(case.structures))
+    atoms = case.structures.atoms_of(chosen)
+    known = {head: values[atoms] for head, values in case.contributions.items()}
+    return Case(case.name, case.structures.take(chosen), known)
+
+
+def _dense_errors(model: Model, case: Case) -> list[float]:
+    """Return the largest error of each head, run as the engine runs it."""
+    got = model.run(DenseWork.of(case.structures, case.structures.counts))
     return [largest_error(got[head.name], case.contributions[head.name]) for head in model.card.heads]
 
 

@@ -18,7 +18,7 @@ from atomlens.server.probes.places import PointList
 from atomlens.server.probes.probe import Probe
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Structures
-from atomlens.server.work import Work
+from atomlens.server.table_work import TableWork
 
 ATOM_BYTES = 24  # of a context of two layers and three features
 
@@ -29,7 +29,7 @@ class Counting:
     def __init__(self, digest: str = "ab", provider: str = "cpu") -> None:
         self.digest, self.provider, self.asked = digest, provider, 0
 
-    def context(self, work: Work) -> Context:
+    def context(self, work: TableWork) -> Context:
         """Return a context."""
         self.asked += 1
         return np.full((2, len(work.structures.numbers), 3), self.asked, np.float32)
@@ -49,10 +49,10 @@ def test_a_structure_is_computed_once(
     model: Model, water: Structures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever probes are carried around it, and the context is the model's."""
-    asked: list[Work] = []
+    asked: list[TableWork] = []
     real = model.context
 
-    def spy(work: Work) -> Context | None:
+    def spy(work: TableWork) -> Context | None:
         asked.append(work)
         return real(work)
 
@@ -125,7 +125,7 @@ def test_many_may_ask_at_once() -> None:
     barrier = threading.Barrier(threads)
 
     class Together(Counting):
-        def context(self, work: Work) -> Context:
+        def context(self, work: TableWork) -> Context:
             barrier.wait(30)
             return super().context(work)
 

@@ -16,7 +16,9 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status.rpc_status import from_call
 
+from atomlens.server.admission import admit
 from atomlens.server.app import Server
+from atomlens.server.limits import Limits
 from atomlens.server.model import Model, Outputs
 from atomlens.server.services.explanation import MOST_CHUNKS, _Window
 from atomlens.server.structures import Structures
@@ -402,10 +404,12 @@ def test_a_client_that_does_not_read_is_not_read_from_without_bound(serving: Ser
 def test_nothing_that_a_client_sends_is_free(water: Structures, model: Model) -> None:
     """Structures that fail and chunks of none fill the window too."""
     window = _Window(100_000)
-    none = model.prepare(water.take([]))
-    assert window.enter(water, model.prepare(water)) == max(10, 100_000 // MOST_CHUNKS)
-    assert window.enter(water.take([]), none) == 100_000 // MOST_CHUNKS
-    assert window.enter(water.take(np.zeros(1000, int)), none) == 4000
+    none, many = water.take([]), water.take(np.zeros(1000, int))
+    refused = replace(many, spins=np.full(1000, 9))
+    costs = [
+        window.enter(admit(model, structures, (), Limits())) for structures in (water, none, refused, many)
+    ]
+    assert costs == [100_000 // MOST_CHUNKS, 100_000 // MOST_CHUNKS, 4000, 10_000]
 
 
 def test_a_client_that_leaves_does_no_harm(

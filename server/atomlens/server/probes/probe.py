@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 import onnxruntime as ort
 
+from atomlens.server.admission import admit_alone
 from atomlens.server.buffers import decode, encode
 from atomlens.server.card import Head
-from atomlens.server.engine import admit_for
 from atomlens.server.errors import InputError, UnusableModelError
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model
@@ -21,8 +21,8 @@ from atomlens.server.probes.places import Grid, Places, PointList
 from atomlens.server.probes.tiles import CUT, Tile, tiles
 from atomlens.server.repository import Repository
 from atomlens.server.structures import Integers, Structures
+from atomlens.server.table_work import TableWork
 from atomlens.server.validation import unknown_element
-from atomlens.server.work import Work
 from atomlens.v1 import probes_pb2
 
 STRETCH_POINTS = 16_384  # consecutive points that are tiled together; slabs are whole stretches
@@ -39,7 +39,7 @@ class Probe:
     heads: tuple[Head, ...]
     elements: Integers  # (elements,) atomic numbers of the probes
     structure: Structures  # one, as it came
-    work: Work  # the same, placed, with its pairs
+    work: TableWork  # the same, placed, with its pairs
     left_out: Integers  # atoms that are not felt
     field: Field
     places: Places
@@ -108,7 +108,7 @@ class Probe:
         cls,
         model: Model,
         structure: Structures,
-        work: Work,
+        work: TableWork,
         elements: Integers,
         places: Places,
         heads: Sequence[str],
@@ -221,16 +221,13 @@ def _structure(message: probes_pb2.ProbeRequest) -> Structures:
     return structures
 
 
-def _admitted(model: Model, structure: Structures, limits: Limits) -> Work:
+def _admitted(model: Model, structure: Structures, limits: Limits) -> TableWork:
     """Return the structure with its pairs. A moment of its charges is not asked for: it may be periodic."""
     if not model.takes_probes:
         raise UnusableModelError(
             f"{model.name}@{model.version} has no probe.onnx: export it again", "NO_PROBE", "model"
         )
-    admission = admit_for(model, structure, (), limits)
-    for error in admission.failures.values():
-        raise error
-    return admission.work
+    return admit_alone(model, structure, limits)
 
 
 def _check_left_out(left_out: Integers, atoms: int) -> None:

@@ -10,13 +10,12 @@ from typing import Any
 
 import grpc
 
+from atomlens.server.admission import Admission
 from atomlens.server.async_engine import AsyncEngine
-from atomlens.server.engine import Admission
 from atomlens.server.services.probe import ProbeStreams
 from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
-from atomlens.server.work import Work
 from atomlens.v1 import explanation_service_pb2 as pb
 from atomlens.v1 import explanation_service_pb2_grpc as pb_grpc
 from atomlens.v1 import probes_pb2
@@ -54,7 +53,7 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
                 async for message in messages:
                     chunk = Chunk.from_proto(message)
                     admission = await self._engine.admit(options.model, chunk.structures, options.heads)
-                    cost = stream.window.enter(chunk.structures, admission.work)
+                    cost = stream.window.enter(admission)
                     answers.create_task(stream.answer(chunk, admission, cost))
                     await stream.window.room()
 
@@ -85,10 +84,11 @@ class _Window:
         self._limit, self._cost = limit, 0
         self._changed = asyncio.Event()
 
-    def enter(self, structures: Structures, work: Work) -> int:
+    def enter(self, admission: Admission) -> int:
         """Add the cost of a chunk and return it; structures that failed and empty chunks are not free."""
-        refused = len(structures.numbers) - len(work.structures.numbers)
-        cost = max(work.cost + refused + len(structures), self._limit // MOST_CHUNKS)
+        structures = admission.structures
+        refused = len(structures.numbers) - int(structures.counts[admission.rows].sum())
+        cost = max(admission.cost + refused + len(structures), self._limit // MOST_CHUNKS)
         self._cost += cost
         return cost
 

@@ -1,4 +1,4 @@
-"""`atomlens.server.work`."""
+"""`atomlens.server.table_work`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from hypothesis import strategies as st
 
 from atomlens.server.neighbors import find_pairs
 from atomlens.server.structures import Structures
-from atomlens.server.work import PADDING, Load, Work
+from atomlens.server.table_work import TableWork
+from atomlens.server.work import PADDING, Load
 
 CUTOFF = 3.0
 
 
-def random_work(counts: list[int], seed: int) -> Work:
+def random_work(counts: list[int], seed: int) -> TableWork:
     """Return molecules of these sizes, every third of them a crystal."""
     rng = np.random.default_rng(seed)
     atoms = sum(counts)
     one = Structures.molecules(counts, rng.integers(1, 9, atoms), rng.uniform(0, 5, (atoms, 3)))
     one.pbc[::3] = True
     one.cells[::3] = 4.0 * np.eye(3)
-    return Work(one, find_pairs(one, CUTOFF))
+    return TableWork(one, find_pairs(one, CUTOFF))
 
 
-def same(one: Work, other: Work) -> bool:
+def same(one: TableWork, other: TableWork) -> bool:
     """Return whether structures and pairs are equal, bit by bit."""
     mine, theirs = one.structures, other.structures
     return all(
@@ -52,7 +53,7 @@ def test_pieces_joined_are_the_whole(counts: list[int], seed: int, batch_cost: i
     """Cutting and joining lose nothing; a piece keeps within the cost unless it is a single structure."""
     work = random_work(counts, seed)
     pieces = list(work.pieces(batch_cost))
-    assert same(Work.join(pieces), work)
+    assert same(TableWork.join(pieces), work)
     for piece in pieces:
         assert len(piece.structures) == 1 or piece.load.fits(batch_cost)
 
@@ -65,7 +66,7 @@ def test_taking_structures_is_finding_their_pairs(counts: list[int], seed: int, 
     rows = data.draw(st.lists(st.sampled_from(range(len(counts))), unique=True).map(sorted))
     chosen = np.array(rows, np.int64)
     alone = work.structures.take(chosen)
-    assert same(work.take(chosen), Work(alone, find_pairs(alone, CUTOFF)))
+    assert same(work.take(chosen), TableWork(alone, find_pairs(alone, CUTOFF)))
 
 
 @settings(max_examples=30, deadline=None)
@@ -92,7 +93,7 @@ def test_one_crowded_atom_does_not_pad_a_batch_without_bound() -> None:
     clump = rng.uniform(0, 1, (90, 3))
     lone = np.arange(400)[:, None] * [100.0, 0.0, 0.0]
     one = Structures.molecules([90, *[1] * 400], [1] * 490, np.concatenate([clump, lone]))
-    pieces = list(Work(one, find_pairs(one, CUTOFF)).pieces(9000))
+    pieces = list(TableWork(one, find_pairs(one, CUTOFF)).pieces(9000))
     assert all(piece.load.atoms * piece.load.slots <= PADDING * 9000 for piece in pieces)
     assert sum(len(piece.structures) for piece in pieces) == 401
     assert not Load(100, 1000, 90).fits(9000)
@@ -109,9 +110,9 @@ def test_atoms_are_brought_near_the_origin_without_changing_a_vector(
     one = Structures.concatenate(
         [Structures.molecules([15], [1] * 15, far), crystal([6], [[0, 0, 0]], np.diag([2.0, 3.0, 900.0]))]
     )
-    work = Work(one, find_pairs(one, CUTOFF))
+    work = TableWork(one, find_pairs(one, CUTOFF))
 
-    def vectors(of: Work) -> np.ndarray:
+    def vectors(of: TableWork) -> np.ndarray:
         positions, pairs = of.structures.positions, of.pairs
         return np.asarray(positions[pairs.neighbors] + pairs.shifts - positions[pairs.centers])
 

@@ -1,0 +1,117 @@
+"""Dense work: small molecules in padded arrays, for the graph that finds their pairs itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from atomlens.server.structures import Integers, Structures, ragged_arange
+from atomlens.server.work import Load
+
+MOST_ATOMS = 48  # of a molecule; beyond, most pairs are further apart than the cutoff and a table is faster
+WIDEST_ANGSTROM = 64.0  # that a molecule may be: float32 tells places in it apart to 2e-6 Å
+RUN = 32  # molecules computed together: more do not stay in the cache
+
+Mask = npt.NDArray[np.bool_]
+Narrow = npt.NDArray[np.float32]
+
+
+class Padded(NamedTuple):
+    """Molecules of nearly equal size as the dense graph reads them."""
+
+    numbers: Integers  # (molecules, slots), 0 for none
+    positions: Narrow  # (molecules, slots, 3) Å
+    real: Mask  # (molecules, slots)
+    atoms: Integers  # (atoms of these molecules,) which of the work's atoms the real slots are
+
+
+@dataclass(frozen=True, slots=True)
+class DenseWork:
+    """Small molecules, each about its own centre."""
+
+    counts: Integers  # (structures,)
+    costs: Integers  # (structures,) atoms + pairs
+    numbers: Integers  # (atoms,)
+    positions: Narrow  # (atoms, 3) Å
+
+    @classmethod
+    def of(cls, structures: Structures, costs: Integers) -> DenseWork:
+        """Return the work of structures that are small, with their costs (structures,)."""
+        return cls(structures.counts, costs, structures.numbers, centred(structures))
+
+    @property
+    def load(self) -> Load:
+        """What the work puts on a batch: it has no neighbor table."""
+        return Load(int(self.costs.sum()), len(self.numbers), 1)
+
+    def take(self, chosen: Integers) -> DenseWork:
+        """Return the work of the chosen structures, which are in ascending order."""
+        if len(chosen) == len(self.counts):
+            return self
+        starts = np.cumsum(self.counts) - self.counts
+        atoms = ragged_arange(starts[chosen], self.counts[chosen])
+        return DenseWork(self.counts[chosen], self.costs[chosen], self.numbers[atoms], self.positions[atoms])
+
+    def pieces(self, batch_cost: int) -> Iterator[DenseWork]:
+        """Yield runs of structures that fit into batches of ``batch_cost``, a costlier one by itself."""
+        totals, ends = np.cumsum(self.costs), np.cumsum(self.counts)
+        first = atom = 0
+        while first < len(totals):
+            spent = totals[first - 1] if first else 0
+            last = max(int(np.searchsorted(totals, spent + batch_cost, side="right")), first + 1)
+            mine, atoms = slice(first, last), slice(atom, int(ends[last - 1]))
+            yield DenseWork(self.counts[mine], self.costs[mine], self.numbers[atoms], self.positions[atoms])
+            first, atom = last, atoms.stop
+
+    def runs(self) -> Iterator[Padded]:
+        """Yield the molecules in padded arrays, similar sizes together so that little is padded."""
+        order = np.argsort(self.counts, kind="stable")
+        starts = np.cumsum(self.counts) - self.counts
+        for first in range(0, len(order), RUN):
+            chosen = order[first : first + RUN]
+            yield self._padded(starts[chosen, None], self.counts[chosen, None])
+
+    def _padded(self, starts: Integers, counts: Integers) -> Padded:
+        """Return molecules, whose first atoms and sizes are (molecules, 1), the last one not the smallest."""
+        slots = np.arange(counts[-1, 0])
+        real = slots < counts
+        atoms = np.where(real, starts + slots, 0)  # (molecules, slots)
+        numbers, positions = self.numbers.take(atoms), self.positions.take(atoms, 0)
+        numbers *= real
+        positions *= real[:, :, None]
+        return Padded(numbers, positions, real, atoms[real])
+
+    @classmethod
+    def join(cls, parts: Sequence[DenseWork]) -> DenseWork:
+        """Return all parts as one, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate([part.costs for part in parts]),
+            np.concatenate([part.numbers for part in parts]),
+            np.concatenate([part.positions for part in parts]),
+        )
+
+
+def are_small(structures: Structures) -> Mask:
+    """Return which structures, none of them empty, the dense graph can take: (structures,)."""
+    low, high = structures.boxes
+    narrow = (high - low).max(1, initial=0.0) <= WIDEST_ANGSTROM
+    small: Mask = narrow & (structures.counts <= MOST_ATOMS) & ~structures.pbc.any(1)
+    return small
+
+
+def centred(structures: Structures) -> Narrow:
+    """Return positions from the middle of each structure's box on: (atoms, 3) Å.
+
+    The middle does not depend on the order of atoms, nor on what is beside the structure.
+    """
+    low, high = structures.boxes
+    middles = 0.5 * (low + high)
+    positions: Narrow = (structures.positions - middles.take(structures.owners, 0)).astype(np.float32)
+    return positions
