@@ -54,6 +54,28 @@ def test_same_as_synchronous(run: Run, client: Client, molecule_file: Path) -> N
         np.testing.assert_allclose(np.array(found, float), np.array(expected, float), atol=1e-3)
 
 
+def test_batches_same_as_synchronous(run: Run, client: Client, molecules: list[Atoms]) -> None:
+    """Batches get the answers that the synchronous client gets, from asynchronous sources too."""
+    batches = [molecules[:7], molecules[7:20]]
+    expected = [client.explain_batch(batch, MODELS[0]).properties["energy"] for batch in batches]
+
+    async def source() -> AsyncIterator[list[Atoms]]:
+        for batch in batches:
+            await asyncio.sleep(0)
+            yield batch
+
+    async def ask(asked: AsyncClient) -> list[list[Any]]:
+        return [
+            [await asked.explain_batch(batch, MODELS[0]) for batch in batches],
+            [answers async for answers in asked.stream_batches(batches, MODELS[0])],
+            [answers async for answers in asked.stream_batches(source(), MODELS[0])],
+        ]
+
+    for way in run(ask):
+        for answers, energies in zip(way, expected, strict=True):
+            np.testing.assert_allclose(answers.properties["energy"], energies, atol=1e-3)
+
+
 def test_asynchronous_source(run: Run, molecules: list[Atoms]) -> None:
     """Structures may come from an asynchronous iterable."""
 

@@ -16,6 +16,7 @@ from atomlens.client import (
     InputError,
     StreamSettings,
     Structure,
+    Structures,
     UnavailableError,
     UnknownModelError,
     UnreadableFileError,
@@ -111,6 +112,73 @@ def test_stream_is_unary(asked: Client, molecules: list[Atoms]) -> None:
         assert one.energy == pytest.approx(single[one.id].energy, abs=1e-3)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_batches_say_what_explanations_say(asked: Client, molecules: list[Atoms], model: str) -> None:
+    """A flat answer, to a request or from a stream, has the numbers that single structures get."""
+    batch = Structures.of(Structure.of(atoms).named(str(k)) for k, atoms in enumerate(molecules[:30]))
+    expected = [asked.explain(one, model) for one in batch]
+    (streamed,) = asked.stream_batches([batch], model)
+    for answers in (asked.explain_batch(batch, model), streamed):
+        assert answers.structures.ids == batch.ids
+        assert answers.answered.all()
+        for (name, head), (first, *_) in zip(answers.heads.items(), [expected], strict=True):
+            assert (head.unit, head.aggregation) == (first.heads[name].unit, first.heads[name].aggregation)
+            for flat, single in (
+                ("properties", "value"),
+                ("contributions",) * 2,
+                ("model",) * 2,
+                ("raw",) * 2,
+            ):
+                values = [np.atleast_1d(getattr(one.heads[name], single)) for one in expected]
+                if getattr(head, flat) is not None:
+                    np.testing.assert_allclose(getattr(head, flat), np.concatenate(values), atol=1e-3)
+        assert answers.models == expected[0].models
+
+
+def test_bad_structures_of_a_batch_fail_alone(asked: Client) -> None:
+    """In a batch bad structures fail where they stand; their numbers are NaN, and the rest is answered."""
+    batch = [one for structure, _ in BAD.values() for one in (WATER, structure)]
+    (streamed,) = asked.stream_batches([batch], MODELS[0])
+    for answers in (asked.explain_batch(batch, MODELS[0]), streamed):
+        assert [answers.failures[k].reason for k in sorted(answers.failures)] == [
+            why for _, why in BAD.values()
+        ]
+        assert answers.answered.tolist() == [True, False] * len(BAD)
+        assert np.isnan(answers.properties["energy"]).tolist() == [False, True] * len(BAD)
+        assert len(set(answers.properties["energy"][answers.answered].round(3))) == 1
+        owners = np.repeat(np.arange(len(batch)), answers.structures.counts)
+        assert (np.isnan(answers.contributions["energy"]) == ~answers.answered[owners]).all()
+        assert isinstance(answers[1], Failure)
+        assert "structures[" not in str(answers[1].error)
+
+
+def test_batch_in_parts(client: Client, molecules: list[Atoms], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is too large for one request is asked about in parts, of one version."""
+    whole = client.explain_batch(molecules[:20], MODELS[0])
+    monkeypatch.setattr("atomlens.client.client.REQUEST_ATOMS", 20)
+    asked: list[tuple[str, str]] = []
+    explain = client._transport.explain
+
+    def noted(request: Any, timeout_seconds: float | None) -> Any:
+        asked.append((request.model.name, request.model.digest))
+        return explain(request, timeout_seconds)
+
+    monkeypatch.setattr(client._transport, "explain", noted)
+    parts = client.explain_batch(molecules[:20], MODELS[0])
+    np.testing.assert_allclose(parts.properties["energy"], whole.properties["energy"], atol=1e-3)
+    (model,) = whole.models
+    assert len(asked) > 2
+    assert set(asked) == {(MODELS[0], ""), (f"{MODELS[0]}@1", model.digest)}
+
+
+def test_batch_of_nothing(asked: Client) -> None:
+    """Nothing is answered with nothing."""
+    assert len(asked.explain_batch([], MODELS[0])) == 0
+    assert list(asked.stream_batches([], MODELS[0])) == []
+    with pytest.raises(InputError, match="`model` must name one model"):
+        asked.explain_batch([], MODELS)  # type: ignore[arg-type]
+
+
 def test_models_each_on_their_own(asked: Client, molecule_file: Path) -> None:
     """Models that share a head can be streamed beside each other."""
     for first, second in asked.stream_each(molecule_file, [MODELS[0], "toy-bpnn-energy"]):
@@ -172,6 +240,8 @@ def test_unknown_model(asked: Client, name: str) -> None:
     for ask in (
         lambda: asked.explain(WATER, name),
         lambda: list(asked.stream([WATER], name)),
+        lambda: asked.explain_batch([WATER], name),
+        lambda: list(asked.stream_batches([[WATER]], name)),
         lambda: asked.model(name),
         lambda: asked.embedding(name),
     ):
@@ -263,6 +333,8 @@ def test_closed(server: RunningServer, molecules: list[Atoms]) -> None:
     for ask in (
         lambda: closed.explain(WATER, MODELS),
         lambda: list(closed.stream(molecules, MODELS[0])),
+        lambda: closed.explain_batch(molecules, MODELS[0]),
+        lambda: list(closed.stream_batches([molecules], MODELS[0])),
         lambda: closed.model(MODELS[0]),
         lambda: closed.embedding(MODELS[0]),
         closed.models,

@@ -14,9 +14,12 @@ from atomlens.client import (
     AsyncClient,
     Client,
     DeadlineError,
+    Explanations,
     Failure,
+    InputError,
     StreamSettings,
     Structure,
+    Structures,
     UnavailableError,
     wire,
 )
@@ -80,7 +83,7 @@ class FakeAnswers:
             if count >= self.transport.breaks_after:
                 raise UnavailableError("gone")
             held.append(answer(request))
-            self.transport.sent += wire.decode_ids(request.chunk.ids)
+            self.transport.sent += wire.decode_ids(request.chunk.ids).tolist()
             while len(held) > self.transport.held:
                 yield from reversed(held)
                 held.clear()
@@ -288,3 +291,98 @@ def test_many_random_breaks() -> None:
         client = Client(transport=fake, streaming=settings, timeout_seconds=5)
         items = structures(chance.randint(0, 40))
         assert sizes(list(client.stream(items, "m"))) == [(item.id, float(len(item))) for item in items]
+
+
+Batched = Callable[[FakeTransport, Any], list[Explanations]]
+
+
+def batches_sync(fake: FakeTransport, batches: Any) -> list[Explanations]:
+    """Stream batches with the synchronous client."""
+    client = Client(transport=fake, streaming=SETTINGS, timeout_seconds=5)
+    return list(client.stream_batches(batches, "m"))
+
+
+def batches_async(fake: FakeTransport, batches: Any) -> list[Explanations]:
+    """Stream batches with the asynchronous client."""
+
+    async def collect() -> list[Explanations]:
+        client = AsyncClient(transport=AsyncFake(fake), streaming=SETTINGS, timeout_seconds=5)
+        return [answers async for answers in client.stream_batches(batches, "m")]
+
+    return asyncio.run(collect())
+
+
+both_batched = pytest.mark.parametrize("run", [batches_sync, batches_async], ids=["sync", "async"])
+
+
+@both_batched
+@pytest.mark.parametrize("breaks_after", [NEVER, 1, 3])
+@pytest.mark.parametrize("size", [1, 7, 50])
+def test_every_batch_once(run: Batched, breaks_after: int, size: int) -> None:
+    """Each batch is answered once, whole and in order, however often calls break."""
+    items = structures(100)
+    batches = [Structures.of(items[start : start + size]) for start in range(0, 100, size)]
+    found = run(FakeTransport(breaks_after), iter(batches))
+    assert [answers.structures.ids for answers in found] == [batch.ids for batch in batches]
+    for answers, batch in zip(found, batches, strict=True):
+        assert answers.properties["energy"].tolist() == batch.counts.tolist()
+        assert answers.contributions["energy"].tolist() == [1.0] * len(batch.numbers)
+
+
+def test_batches_of_late_answers() -> None:
+    """Batches come in order, though answers to their parts do not."""
+    batches = [Structures.of(structures(100)[start : start + 30]) for start in range(0, 100, 30)]
+    found = batches_sync(FakeTransport(held=1), batches)
+    assert [answers.structures.ids for answers in found] == [batch.ids for batch in batches]
+
+
+@both_batched
+def test_lists_are_batches(run: Batched) -> None:
+    """A batch may be any iterable of structures, and an empty one is answered with nothing."""
+    assert [len(answers) for answers in run(FakeTransport(), [structures(3), [], iter(structures(2))])] == [
+        3,
+        0,
+        2,
+    ]
+
+
+@both_batched
+def test_bad_batch(run: Batched) -> None:
+    """What is no batch ends the stream with an error that names it, and nothing of the call is left."""
+    fake = FakeTransport()
+    with pytest.raises(InputError, match=r"`structures\[1\]`: `positions` must be"):
+        run(fake, [structures(50), [([1], [[0.0] * 3]), ([1], [[0.0, 0.0]])]])
+    assert fake.ended == 1
+
+
+def test_batches_are_bounded() -> None:
+    """No more batches are taken than the window and a chunk hold."""
+    taken = given = 0
+
+    def endless() -> Iterator[Structures]:
+        nonlocal taken
+        while True:
+            taken += 6
+            yield Structures.of([Structure([1] * 3, np.zeros((3, 3)))] * 2)
+
+    client = Client(transport=FakeTransport(), streaming=SETTINGS, timeout_seconds=5)
+    stream = client.stream_batches(endless(), "m")
+    for _ in range(200):
+        next(stream)
+        given += 6
+        assert taken - given <= SETTINGS.window_atoms + 2 * SETTINGS.chunk_atoms
+    stream.close()
+
+
+def test_many_random_breaks_of_batches() -> None:
+    """Whatever sizes chunks and batches have and wherever calls break, every answer is right."""
+    chance = random.Random(6)
+    for _ in range(20):
+        settings = StreamSettings(chance.randint(1, 30), 0.1, chance.randint(1, 90), SETTINGS.backoff)
+        fake = FakeTransport(breaks_after=chance.randint(1, 4))
+        client = Client(transport=fake, streaming=settings, timeout_seconds=5)
+        batches = [structures(chance.randint(0, 20)) for _ in range(chance.randint(0, 6))]
+        found = list(client.stream_batches(batches, "m"))
+        assert [sizes(list(answers)) for answers in found] == [
+            [(item.id, float(len(item))) for item in batch] for batch in batches
+        ]

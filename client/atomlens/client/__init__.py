@@ -1,6 +1,7 @@
 """Clients, results, files in and out, and the command line."""
 
 from atomlens.client.aio import AsyncClient
+from atomlens.client.batch_head import BatchHead
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.client import Client
 from atomlens.client.embedding import Embedding
@@ -19,21 +20,25 @@ from atomlens.client.errors import (
     UnusableModelError,
 )
 from atomlens.client.explanation import Explanation, ModelReference, Outcome, combine
+from atomlens.client.explanations import Explanations
 from atomlens.client.failure import Failure
 from atomlens.client.files import read
 from atomlens.client.head import Head
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.structure import Structure
+from atomlens.client.structures import Structures
 
 __all__ = [
     "AsyncClient",
     "AtomLensError",
+    "BatchHead",
     "CancelledError",
     "Card",
     "Client",
     "DeadlineError",
     "Embedding",
     "Explanation",
+    "Explanations",
     "Failure",
     "Head",
     "InputError",
@@ -46,6 +51,7 @@ __all__ = [
     "OverloadedError",
     "StreamSettings",
     "Structure",
+    "Structures",
     "UnavailableError",
     "UnknownModelError",
     "UnreadableFileError",

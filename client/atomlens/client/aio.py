@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
 import numpy.typing as npt
 
 from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.async_streaming import stream
 from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
+from atomlens.client.batches import Batches
 from atomlens.client.card import Card, ModelStatus
-from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.chunking import Chunk, Chunker, Item, chunks, cut
 from atomlens.client.client import REQUEST_ATOMS
 from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
+from atomlens.client.explanations import Explanations
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Input, Inputs, read_all, read_one
+from atomlens.client.ledger import Answered
 from atomlens.client.probe.async_stream import AsyncProbeStream
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
@@ -31,14 +35,17 @@ from atomlens.client.probe.request import (
     place,
     probe_request,
 )
-from atomlens.client.requests import explain_request, read_response
-from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
+from atomlens.client.requests import explain_request, read_response, settled
+from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, one_name_of, together
 from atomlens.client.stream_settings import StreamSettings
-from atomlens.client.structure import Structure, StructureLike
+from atomlens.client.structure import StructureLike
+from atomlens.client.structures import Structures
 from atomlens.client.transport import checked_timeout
 from atomlens.v1 import explanations_pb2
 
 AsyncInputs: TypeAlias = "Inputs | AsyncIterable[Input]"
+AsyncBatches: TypeAlias = "Iterable[Iterable[StructureLike]] | AsyncIterable[Iterable[StructureLike]]"
+T = TypeVar("T")
 
 
 class AsyncClient:
@@ -73,7 +80,7 @@ class AsyncClient:
         self, structure: StructureLike | str | Path, model: Models = DEFAULT_MODELS
     ) -> Explanation:
         """Return what one or more models say about one structure; several must have no head in common."""
-        outcome = (await self._ask([read_one(structure)], names_of(model)))[0]
+        outcome = (await self._ask(Structures.of([read_one(structure)]), names_of(model)))[0]
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
@@ -82,10 +89,19 @@ class AsyncClient:
         """Return an explanation or a failure for each structure, in order; for lists that fit into memory."""
         names = names_of(model)
         outcomes: list[Outcome] = []
-        for chunk in chunks(read_all(structures), Chunker(REQUEST_ATOMS)):
-            sent = iter(await self._ask([item for item in chunk if isinstance(item, Structure)], names))
-            outcomes += [item if isinstance(item, Failure) else next(sent) for item in chunk]
+        for items in chunks(read_all(structures), Chunker(REQUEST_ATOMS)):
+            chunk = Chunk.of(items)
+            outcomes += chunk.outcomes(await self._ask(chunk.structures, names))
         return outcomes
+
+    async def explain_batch(self, structures: Iterable[StructureLike], model: str) -> Explanations:
+        """Return what one model says about every structure of a batch, as `Client.explain_batch` does."""
+        selector = explanations_pb2.ModelSelector(name=one_name_of(model))
+        answers = []
+        for part in cut(Structures.of(structures), REQUEST_ATOMS):
+            answers.append(await self._answer(part, selector))
+            selector = settled(answers[0])
+        return Explanations.concatenate(answers)
 
     def stream(
         self, structures: AsyncInputs, model: Models = DEFAULT_MODELS, *, ordered: bool = True
@@ -98,6 +114,19 @@ class AsyncClient:
         if len(names) > 1:
             return self._stream_together(structures, names)
         return self._stream_one(_read_all(structures), names[0], ordered)
+
+    async def stream_batches(self, batches: AsyncBatches, model: str) -> AsyncGenerator[Explanations, None]:
+        """Yield what one model says about each batch of an iterable or asynchronous iterable, in order.
+
+        Memory is bounded as `Client.stream_batches` says.
+        """
+        name, asked = one_name_of(model), Batches(self._streaming)
+        async with aclosing(self._stream_chunks(_cut(batches, asked), name, True)) as answers:
+            async for answered in answers:
+                for explanations in asked.settle(answered):
+                    yield explanations
+        for explanations in asked.end():
+            yield explanations
 
     async def stream_each(
         self, structures: AsyncInputs, models: Sequence[str]
@@ -164,21 +193,31 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _ask(self, structures: list[Structure], names: Sequence[str]) -> list[Outcome]:
-        if not structures:
+    async def _ask(self, structures: Structures, names: Sequence[str]) -> list[Outcome]:
+        if not len(structures):
             return []
-        requests = [explain_request(name, structures) for name in names]
-        responses = await asyncio.gather(
-            *(self._transport.explain(request, self._timeout_seconds) for request in requests)
-        )
-        answers = [read_response(response, structures) for response in responses]
+        selectors = [explanations_pb2.ModelSelector(name=name) for name in names]
+        answers = await asyncio.gather(*(self._answer(structures, selector) for selector in selectors))
         return [together(outcomes) for outcomes in zip(*answers, strict=True)]
 
-    def _stream_one(
+    async def _answer(self, structures: Structures, model: explanations_pb2.ModelSelector) -> Explanations:
+        response = await self._transport.explain(explain_request(model, structures), self._timeout_seconds)
+        return read_response(response, structures)
+
+    def _stream_chunks(
+        self, source: AsyncIterator[Chunk], name: str, ordered: bool
+    ) -> AsyncGenerator[Answered, None]:
+        selector = explanations_pb2.ModelSelector(name=name)
+        return stream(self._transport, source, selector, ordered, self._streaming, self._timeout_seconds)
+
+    async def _stream_one(
         self, items: AsyncIterator[Item], name: str, ordered: bool
     ) -> AsyncGenerator[Outcome, None]:
-        selector = explanations_pb2.ModelSelector(name=name)
-        return stream(self._transport, items, selector, ordered, self._streaming, self._timeout_seconds)
+        chunker: Chunker[Item] = Chunker(self._streaming.chunk_atoms, self._streaming.chunk_seconds)
+        async with aclosing(self._stream_chunks(_chunks(items, chunker), name, ordered)) as answers:
+            async for answered in answers:
+                for outcome in answered.outcomes():
+                    yield outcome
 
     async def _stream_together(
         self, structures: AsyncInputs, names: Sequence[str]
@@ -211,6 +250,33 @@ class _Tee:
                     for buffer in self._ahead:
                         buffer.append(item)
             yield ahead.popleft()
+
+
+async def _chunks(items: AsyncIterator[Item], chunker: Chunker[Item]) -> AsyncIterator[Chunk]:
+    """Yield items in chunks."""
+    async for item in items:
+        if chunk := chunker.add(item):
+            yield Chunk.of(chunk)
+    if chunk := chunker.rest():
+        yield Chunk.of(chunk)
+
+
+async def _cut(batches: AsyncBatches, asked: Batches) -> AsyncIterator[Chunk]:
+    async for batch in _each(batches):
+        for chunk in asked.enter(Structures.of(batch)):
+            yield chunk
+    for chunk in asked.rest():
+        yield chunk
+
+
+async def _each(values: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    """Yield the values of an iterable, asynchronous or not."""
+    if isinstance(values, AsyncIterable):
+        async for value in values:
+            yield value
+        return
+    for value in values:
+        yield value
 
 
 async def _read_all(structures: AsyncInputs) -> AsyncIterator[Item]:

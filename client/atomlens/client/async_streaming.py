@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TypeVar
 
 from atomlens.client.async_transport import AsyncTransport, Request, Response
 from atomlens.client.backoff import Backoff
-from atomlens.client.chunking import Chunker, Item
+from atomlens.client.chunking import Chunk
 from atomlens.client.errors import DeadlineError, UnavailableError
-from atomlens.client.explanation import Outcome
-from atomlens.client.ledger import Entry, Ledger
+from atomlens.client.ledger import Answered, Ledger, Sending
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
 from atomlens.client.stream_settings import StreamSettings
-from atomlens.client.streaming import spans
 from atomlens.v1 import explanations_pb2
 
 T = TypeVar("T")
@@ -22,17 +20,16 @@ T = TypeVar("T")
 
 async def stream(
     transport: AsyncTransport,
-    items: AsyncIterator[Item],
+    source: AsyncIterator[Chunk],
     model: explanations_pb2.ModelSelector,
     ordered: bool,
     settings: StreamSettings,
     timeout_seconds: float | None,
-) -> AsyncGenerator[Outcome, None]:
-    """Yield the outcome of every item; items are taken no further than the window, answers as they come."""
+) -> AsyncGenerator[Answered, None]:
+    """Yield the answers to chunks, which are taken no further than the window, as answers come."""
     ledger = Ledger(settings.window_atoms, ordered)
     connection = _Connection(transport, ledger, model, settings, timeout_seconds)
-    source = _chunks(items, settings)
-    feeding: asyncio.Task[list[Item] | None] | None = None
+    feeding: asyncio.Task[Chunk | None] | None = None
     exhausted = False
     try:
         while not (exhausted and ledger.is_empty):
@@ -41,12 +38,13 @@ async def stream(
             await connection.receive(feeding)
             if feeding is not None and feeding.done():
                 chunk, feeding = feeding.result(), None
-                exhausted = chunk is None
-                connection.send(ledger.enter(chunk or []))
-                if exhausted:
+                if chunk is None:
+                    exhausted = True
                     connection.finish()
-            for outcome in ledger.leave():
-                yield outcome
+                else:
+                    connection.send(ledger.enter(chunk))
+            for answered in ledger.leave():
+                yield answered
     finally:
         if feeding is not None:
             feeding.cancel()
@@ -75,15 +73,15 @@ class _Connection:
         self._reading: asyncio.Task[Response | None] | None = None
         self._finished = False
 
-    def send(self, entries: Sequence[Entry]) -> None:
+    def send(self, sending: Sending) -> None:
         """Send structures, opening a call when there is none."""
-        if not entries:
+        if not len(sending.ids):
             return
         if self._requests is None:
             self._requests = asyncio.Queue()
             self._requests.put_nowait(opening_request(self._model))
             self._answers = self._transport.explain_stream(_queued(self._requests))
-        self._requests.put_nowait(chunk_request(entries))
+        self._requests.put_nowait(chunk_request(sending))
 
     def finish(self) -> None:
         """Say that nothing more will be sent."""
@@ -91,12 +89,12 @@ class _Connection:
         if self._requests is not None:
             self._requests.put_nowait(None)
 
-    async def receive(self, feeding: asyncio.Task[list[Item] | None] | None) -> None:
+    async def receive(self, feeding: asyncio.Task[Chunk | None] | None) -> None:
         """Settle one answer, or return when there are more structures to send."""
-        waiting: set[asyncio.Task[list[Item] | None] | asyncio.Task[Response | None]] = set()
+        waiting: set[asyncio.Task[Chunk | None] | asyncio.Task[Response | None]] = set()
         if feeding is not None:
             waiting.add(feeding)
-        if self._answers is not None and self._ledger.unanswered:
+        if self._answers is not None and not self._ledger.is_answered:
             self._reading = self._reading or asyncio.create_task(_next(self._answers))
             waiting.add(self._reading)
         if not waiting:
@@ -138,9 +136,8 @@ class _Connection:
             raise error
         await self.close()
         await asyncio.sleep(pause)
-        waiting = self._ledger.unanswered
-        for start, stop in spans([len(entry.structure) for entry in waiting], self._settings.chunk_atoms):
-            self.send(waiting[start:stop])
+        for sending in self._ledger.unanswered:
+            self.send(sending)
         if self._finished:
             self.finish()
 
@@ -152,13 +149,3 @@ async def _queued(requests: asyncio.Queue[Request | None]) -> AsyncIterator[Requ
 
 async def _next(source: AsyncIterator[T]) -> T | None:
     return await anext(source, None)
-
-
-async def _chunks(items: AsyncIterator[Item], settings: StreamSettings) -> AsyncIterator[list[Item]]:
-    """Yield items in chunks."""
-    chunker = Chunker(settings.chunk_atoms, settings.chunk_seconds)
-    async for item in items:
-        if chunk := chunker.add(item):
-            yield chunk
-    if chunk := chunker.rest():
-        yield chunk

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import tee
 from pathlib import Path
 from types import TracebackType
@@ -10,12 +11,15 @@ from types import TracebackType
 import numpy.typing as npt
 
 from atomlens.client.address import DEFAULT_ADDRESS
+from atomlens.client.batches import Batches
 from atomlens.client.card import Card, ModelStatus
-from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.chunking import Chunk, Chunker, Item, chunks, cut
 from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
+from atomlens.client.explanations import Explanations
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
+from atomlens.client.ledger import Answered
 from atomlens.client.local import LocalTransport
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
@@ -27,11 +31,12 @@ from atomlens.client.probe.request import (
     probe_request,
 )
 from atomlens.client.probe.stream import ProbeStream
-from atomlens.client.requests import explain_request, read_response
-from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, together
+from atomlens.client.requests import explain_request, read_response, settled
+from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, one_name_of, together
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.streaming import stream
-from atomlens.client.structure import Structure, StructureLike
+from atomlens.client.structure import StructureLike
+from atomlens.client.structures import Structures
 from atomlens.client.transport import GrpcTransport, Transport, checked_timeout
 from atomlens.v1 import explanations_pb2
 
@@ -72,7 +77,7 @@ class Client:
 
     def explain(self, structure: StructureLike | str | Path, model: Models = DEFAULT_MODELS) -> Explanation:
         """Return what one or more models say about one structure; several must have no head in common."""
-        outcome = self._ask([read_one(structure)], names_of(model))[0]
+        outcome = self._ask(Structures.of([read_one(structure)]), names_of(model))[0]
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
@@ -81,10 +86,22 @@ class Client:
         """Return an explanation or a failure for each structure, in order; for lists that fit into memory."""
         names = names_of(model)
         outcomes: list[Outcome] = []
-        for chunk in chunks(read_all(structures), Chunker(REQUEST_ATOMS)):
-            sent = iter(self._ask([item for item in chunk if isinstance(item, Structure)], names))
-            outcomes += [item if isinstance(item, Failure) else next(sent) for item in chunk]
+        for items in chunks(read_all(structures), Chunker(REQUEST_ATOMS)):
+            chunk = Chunk.of(items)
+            outcomes += chunk.outcomes(self._ask(chunk.structures, names))
         return outcomes
+
+    def explain_batch(self, structures: Iterable[StructureLike], model: str) -> Explanations:
+        """Return what one model says about every structure of a batch, in flat arrays.
+
+        A batch too large for a message is asked about in parts, of one version of the model.
+        """
+        selector = explanations_pb2.ModelSelector(name=one_name_of(model))
+        answers = []
+        for part in cut(Structures.of(structures), REQUEST_ATOMS):
+            answers.append(self._answer(part, selector))
+            selector = settled(answers[0])
+        return Explanations.concatenate(answers)
 
     def stream(
         self, structures: Inputs, model: Models = DEFAULT_MODELS, *, ordered: bool = True
@@ -99,6 +116,20 @@ class Client:
         if len(names) > 1:
             return self._stream_together(structures, names)
         return self._stream_one(read_all(structures), names[0], ordered)
+
+    def stream_batches(
+        self, batches: Iterable[Iterable[StructureLike]], model: str
+    ) -> Generator[Explanations, None, None]:
+        """Yield what one model says about each batch of an iterable of any length, in order.
+
+        Small batches are sent together and large ones in parts. Memory is bounded as `stream` says, for
+        batches that are smaller than its window.
+        """
+        name, asked = one_name_of(model), Batches(self._streaming)
+        with closing(self._stream_chunks(_cut(batches, asked), name, True)) as answers:
+            for answered in answers:
+                yield from asked.settle(answered)
+        yield from asked.end()
 
     def stream_each(
         self, structures: Inputs, models: Sequence[str]
@@ -173,19 +204,35 @@ class Client:
     ) -> None:
         self.close()
 
-    def _ask(self, structures: list[Structure], names: Sequence[str]) -> list[Outcome]:
-        if not structures:
+    def _ask(self, structures: Structures, names: Sequence[str]) -> list[Outcome]:
+        if not len(structures):
             return []
-        answers = []
-        for name in names:
-            response = self._transport.explain(explain_request(name, structures), self._timeout_seconds)
-            answers.append(read_response(response, structures))
+        answers = [self._answer(structures, explanations_pb2.ModelSelector(name=name)) for name in names]
         return [together(outcomes) for outcomes in zip(*answers, strict=True)]
 
-    def _stream_one(self, items: Iterator[Item], name: str, ordered: bool) -> Generator[Outcome, None, None]:
+    def _answer(self, structures: Structures, model: explanations_pb2.ModelSelector) -> Explanations:
+        response = self._transport.explain(explain_request(model, structures), self._timeout_seconds)
+        return read_response(response, structures)
+
+    def _stream_chunks(
+        self, source: Iterator[Chunk], name: str, ordered: bool
+    ) -> Generator[Answered, None, None]:
         selector = explanations_pb2.ModelSelector(name=name)
-        return stream(self._transport, items, selector, ordered, self._streaming, self._timeout_seconds)
+        return stream(self._transport, source, selector, ordered, self._streaming, self._timeout_seconds)
+
+    def _stream_one(self, items: Iterator[Item], name: str, ordered: bool) -> Generator[Outcome, None, None]:
+        chunker: Chunker[Item] = Chunker(self._streaming.chunk_atoms, self._streaming.chunk_seconds)
+        source = map(Chunk.of, chunks(items, chunker))
+        with closing(self._stream_chunks(source, name, ordered)) as answers:
+            for answered in answers:
+                yield from answered.outcomes()
 
     def _stream_together(self, structures: Inputs, names: Sequence[str]) -> Generator[Outcome, None, None]:
         for outcomes in self.stream_each(structures, names):
             yield together(outcomes)
+
+
+def _cut(batches: Iterable[Iterable[StructureLike]], asked: Batches) -> Iterator[Chunk]:
+    for batch in batches:
+        yield from asked.enter(Structures.of(batch))
+    yield from asked.rest()

@@ -46,7 +46,8 @@ class Explanation:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "heads", Heads(self.heads))
+        if not isinstance(self.heads, Heads):
+            object.__setattr__(self, "heads", Heads(self.heads))
 
     @property
     def id(self) -> str:

@@ -20,12 +20,12 @@ class Frozen:
 
     def __post_init__(self) -> None:
         """Show arrays that cannot be written to; whoever made them keeps theirs as they are."""
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
             if isinstance(value, np.ndarray) and value.flags.writeable:
                 view = value.view()
                 view.setflags(write=False)
-                object.__setattr__(self, field.name, view)
+                object.__setattr__(self, name, view)
 
     def __reduce__(self) -> tuple[type[Any], tuple[Any, ...]]:
         """Copy and pickle through the constructor: arrays come out of a pickle writable."""
@@ -42,6 +42,9 @@ class FrozenMapping(Mapping[Key, Value]):
 
     def __getitem__(self, key: Key) -> Value:
         return self._entries[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._entries)

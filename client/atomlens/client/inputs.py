@@ -11,8 +11,8 @@ from atomlens.client import files
 from atomlens.client.chunking import Item
 from atomlens.client.errors import AtomLensError, InputError
 from atomlens.client.failure import Failure
+from atomlens.client.message_size import check_size
 from atomlens.client.structure import Structure, StructureLike
-from atomlens.client.wire import check_size
 
 Input: TypeAlias = "StructureLike | Failure | str | Path"
 Inputs: TypeAlias = "Iterable[Input] | str | Path"
@@ -22,7 +22,7 @@ def read_one(value: StructureLike | str | Path) -> Structure:
     """Return the one structure that a value or a file is; raises `InputError`."""
     if not isinstance(value, (str, Path)):
         structure = Structure.of(value)
-        check_size(structure)
+        check_size(len(structure))
         return structure
     items = list(islice(files.read(value), 2))
     if len(items) != 1:
@@ -45,32 +45,35 @@ def read_all(values: Inputs, index: int = 0) -> Iterator[Item]:
             "`structures` must be an iterable of structures, got one structure", field="structures"
         )
     for value in values:
-        for item in _items(value, str(index)):
+        for item in _items(value, index):
             yield item
             index += 1
 
 
-def _items(value: Input, name: str) -> Iterator[Item]:
+def _items(value: Input, index: int) -> Iterable[Item]:
     if isinstance(value, Failure):
-        yield value
-    elif isinstance(value, (str, Path)):
-        yield from map(_checked, files.read(value))
-    else:
-        yield _structure(value, name)
+        return (value,)
+    if isinstance(value, (str, Path)):
+        return map(_checked, files.read(value))
+    return (_structure(value, index),)
 
 
-def _structure(value: StructureLike, name: str) -> Item:
+def _structure(value: StructureLike, index: int) -> Item:
     try:
         structure = Structure.of(value)
     except AtomLensError as error:
-        return Failure(name, error)
-    return _checked(structure if structure.id else structure.named(name))
+        return Failure(str(index), error)
+    return _named(structure, index)
+
+
+def _named(structure: Structure, index: int) -> Item:
+    return _checked(structure if structure.id else structure.named(str(index)))
 
 
 def _checked(item: Item) -> Item:
     if isinstance(item, Structure):
         try:
-            check_size(item)
+            check_size(len(item))
         except AtomLensError as error:
             return Failure(item.id, error, structure=item)
     return item

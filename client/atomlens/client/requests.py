@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
 from atomlens.client import wire
-from atomlens.client.explanation import Outcome
-from atomlens.client.ledger import Entry, Ledger
-from atomlens.client.structure import Structure
+from atomlens.client.explanations import Explanations
+from atomlens.client.ledger import Ledger, Sending
+from atomlens.client.structures import Structures
 from atomlens.v1 import explanation_service_pb2, explanations_pb2, model_service_pb2
 
 
-def explain_request(model: str, structures: Sequence[Structure]) -> explanation_service_pb2.ExplainRequest:
+def explain_request(
+    model: explanations_pb2.ModelSelector, structures: Structures
+) -> explanation_service_pb2.ExplainRequest:
     """Return the request for one batch."""
-    return explanation_service_pb2.ExplainRequest(
-        model=explanations_pb2.ModelSelector(name=model), structures=wire.encode(structures)
-    )
+    return explanation_service_pb2.ExplainRequest(model=model, structures=wire.encode(structures))
 
 
-def read_response(
-    response: explanation_service_pb2.ExplainResponse, structures: Sequence[Structure]
-) -> list[Outcome]:
-    """Return the outcome of each structure of a batch."""
+def read_response(response: explanation_service_pb2.ExplainResponse, structures: Structures) -> Explanations:
+    """Return the answers to a batch."""
     return wire.decode(response.explanations, response.provenance, structures)
 
 
@@ -37,20 +35,22 @@ def opening_request(model: explanations_pb2.ModelSelector) -> explanation_servic
     )
 
 
-def chunk_request(entries: Sequence[Entry]) -> explanation_service_pb2.ExplainStreamRequest:
+def chunk_request(sending: Sending) -> explanation_service_pb2.ExplainStreamRequest:
     """Return a message with structures and their ids."""
     return explanation_service_pb2.ExplainStreamRequest(
         chunk=explanation_service_pb2.StructureChunk(
-            ids=wire.encode_ids([entry.id for entry in entries]),
-            structures=wire.encode([entry.structure for entry in entries]),
+            ids=wire.encode_ids(sending.ids), structures=wire.encode(sending.structures)
         )
     )
 
 
 def read_chunk(chunk: explanation_service_pb2.ExplanationChunk, ledger: Ledger) -> None:
     """Settle the answers of a chunk."""
-    ids = wire.decode_ids(chunk.ids)
-    ledger.settle(ids, wire.decode(chunk.explanations, chunk.provenance, ledger.structures(ids)))
+
+    def read(structures: Structures) -> Explanations:
+        return wire.decode(chunk.explanations, chunk.provenance, structures)
+
+    ledger.settle(wire.decode_ids(chunk.ids).astype(np.int64), read)
 
 
 def pinned(
@@ -61,3 +61,9 @@ def pinned(
         return model
     opened = response.opened
     return explanations_pb2.ModelSelector(name=f"{opened.model}@{opened.version}", digest=opened.digest)
+
+
+def settled(answer: Explanations) -> explanations_pb2.ModelSelector:
+    """Return the selector of the version that gave an answer, for what else belongs to it."""
+    (model,) = answer.models
+    return explanations_pb2.ModelSelector(name=str(model), digest=model.digest)

@@ -21,14 +21,23 @@ def names_of(models: Models) -> tuple[str, ...]:
     return names
 
 
+def one_name_of(model: str) -> str:
+    """Return the name of the one model to ask; raises `InputError` for several."""
+    if not isinstance(model, str):
+        raise InputError(f"`model` must name one model, got {model!r}", field="model")
+    return model
+
+
 def together(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the combined answer of several models to one structure, or their first failure."""
+    if len(outcomes) == 1:
+        return outcomes[0]
     explanations = []
     for outcome in outcomes:
         if isinstance(outcome, Failure):
             return outcome
         explanations.append(outcome)
-    return combine(explanations) if len(explanations) > 1 else explanations[0]
+    return combine(explanations)
 
 
 def group(heads: Mapping[str, Sequence[str]]) -> list[list[str]]:

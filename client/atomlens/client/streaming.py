@@ -1,18 +1,17 @@
-"""Streaming: any number of structures through one call, taken up again when the server goes away."""
+"""Streaming: any number of chunks through one call, taken up again when the server goes away."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from atomlens.client.backoff import Backoff
-from atomlens.client.chunking import Chunker, Item, chunks
+from atomlens.client.chunking import Chunk
 from atomlens.client.errors import AtomLensError, DeadlineError, UnavailableError
-from atomlens.client.explanation import Outcome
-from atomlens.client.ledger import Entry, Ledger
+from atomlens.client.ledger import Answered, Ledger, Sending
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.transport import Answers, Transport
@@ -26,24 +25,25 @@ END: Final = None  # of requests, and of answers
 
 def stream(
     transport: Transport,
-    items: Iterator[Item],
+    source: Iterator[Chunk],
     model: explanations_pb2.ModelSelector,
     ordered: bool,
     settings: StreamSettings,
     timeout_seconds: float | None,
-) -> Generator[Outcome, None, None]:
-    """Yield the outcome of every item; items are taken in the caller's thread, no further than the window."""
+) -> Generator[Answered, None, None]:
+    """Yield the answers to chunks, which are taken in the caller's thread, no further than the window."""
     ledger = Ledger(settings.window_atoms, ordered)
     connection = Connection(transport, ledger, model, settings, timeout_seconds)
-    source, exhausted = chunks(items, Chunker(settings.chunk_atoms, settings.chunk_seconds)), False
+    exhausted = False
     try:
         while not (exhausted and ledger.is_empty):
             if not exhausted and ledger.has_room:
                 chunk = next(source, None)
-                exhausted = chunk is None
-                connection.send(ledger.enter(chunk or []))
-                if exhausted:
+                if chunk is None:
+                    exhausted = True
                     connection.finish()
+                else:
+                    connection.send(ledger.enter(chunk))
             connection.receive(wait=exhausted or not ledger.has_room)
             yield from ledger.leave()
     finally:
@@ -70,13 +70,13 @@ class Connection:
         self._call: _Call | None = None
         self._finished = False
 
-    def send(self, entries: Sequence[Entry]) -> None:
+    def send(self, sending: Sending) -> None:
         """Send structures, opening a call when there is none."""
-        if not entries:
+        if not len(sending.ids):
             return
         if self._call is None:
             self._call = _Call(self._transport, opening_request(self._model))
-        self._call.requests.put(chunk_request(entries))
+        self._call.requests.put(chunk_request(sending))
 
     def finish(self) -> None:
         """Say that nothing more will be sent."""
@@ -88,7 +88,7 @@ class Connection:
         """Settle the answers that are there; wait for one when asked to and any is to come."""
         if self._call is None:
             return
-        wait = wait and bool(self._ledger.unanswered)
+        wait = wait and not self._ledger.is_answered
         try:
             for response in self._call.take(wait, self._timeout_seconds):
                 self._settle(response)
@@ -113,9 +113,8 @@ class Connection:
         self.close()
         self._call = None
         time.sleep(pause)
-        waiting = self._ledger.unanswered
-        for start, stop in spans([len(entry.structure) for entry in waiting], self._settings.chunk_atoms):
-            self.send(waiting[start:stop])
+        for sending in self._ledger.unanswered:
+            self.send(sending)
         if self._finished:
             self.finish()
 
@@ -159,15 +158,3 @@ class _Call:
             self._answers.put(UnavailableError("the server ended the stream"))
         except BaseException as error:  # raised again in the thread that waits for answers
             self._answers.put(error)
-
-
-def spans(sizes: Sequence[int], atoms: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, stop) of consecutive runs of about ``atoms`` atoms."""
-    start = total = 0
-    for stop, size in enumerate(sizes, start=1):
-        total += max(size, 1)
-        if total >= atoms:
-            yield start, stop
-            start, total = stop, 0
-    if start < len(sizes):
-        yield start, len(sizes)

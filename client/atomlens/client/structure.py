@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 FULL = 0.999  # an occupancy that is 1, rounded
+NOT_PERIODIC: npt.NDArray[np.bool_] = np.broadcast_to(np.False_, 3)  # wherever nothing repeats
+FIELDS = ("numbers", "positions", "cell", "pbc", "charge", "spin", "id")
 KEYS = ("numbers", "symbols", "positions", "cell", "pbc", "charge", "spin", "id")
 StructureLike: TypeAlias = "Structure | Atoms | Mapping[str, Any] | tuple[Any, Any]"
 
@@ -45,21 +47,26 @@ class Structure:
         id: str = "",
     ) -> None:
         """Check shapes and lengths; raises `InputError`."""
-        values = {
-            "numbers": _numbers(numbers),
-            "positions": _positions(positions),
-            "cell": None if cell is None else _cell(cell),
-            "pbc": _pbc(pbc),
-            "charge": _number("charge", charge),
-            "spin": _whole("spin", spin),
-            "id": str(id),
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        self._hold(
+            atomic_numbers(numbers),
+            rows_of_three(positions),
+            None if cell is None else _cell(cell),
+            _pbc(pbc),
+            _number("charge", charge),
+            _whole("spin", spin),
+            str(id),
+        )
         if len(self.positions) != len(self.numbers):
             atoms, rows = len(self.numbers), len(self.positions)
             message = f"`positions` must have a row for each of {atoms} `numbers`, got {rows}"
             raise InputError(message, reason="WRONG_SHAPE", field="positions")
+
+    @classmethod
+    def unchecked(cls, *values: Any) -> Structure:
+        """Return a structure of the fields of others, in order: checked, and arrays not to be written to."""
+        made = object.__new__(cls)
+        made._hold(*values)
+        return made
 
     @classmethod
     def of(cls, value: StructureLike) -> Structure:
@@ -116,7 +123,7 @@ class Structure:
 
     def __reduce__(self) -> tuple[type[Structure], tuple[Any, ...]]:
         """Copy and pickle through the constructor: arrays come out of a pickle writable."""
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+        return type(self), tuple(getattr(self, name) for name in FIELDS)
 
     @property
     def symbols(self) -> list[str]:
@@ -130,7 +137,28 @@ class Structure:
 
     def named(self, name: str) -> Structure:
         """Return the same structure with an id."""
-        return replace(self, id=name)
+        return self.unchecked(
+            self.numbers, self.positions, self.cell, self.pbc, self.charge, self.spin, str(name)
+        )
+
+    def _hold(
+        self,
+        numbers: npt.NDArray[np.uint8],
+        positions: Floats,
+        cell: Floats | None,
+        pbc: npt.NDArray[np.bool_],
+        charge: float,
+        spin: int,
+        id: str,
+    ) -> None:
+        put = object.__setattr__  # one by one: a loop takes twice as long, for each of a million structures
+        put(self, "numbers", numbers)
+        put(self, "positions", positions)
+        put(self, "cell", cell)
+        put(self, "pbc", pbc)
+        put(self, "charge", charge)
+        put(self, "spin", spin)
+        put(self, "id", id)
 
 
 def _check_occupancy(occupancy: Any) -> None:
@@ -151,7 +179,8 @@ def _numbers_of(symbols: Any) -> list[int]:
         raise InputError(message, reason="UNKNOWN_ELEMENT", field="symbols") from error
 
 
-def _numbers(value: Any) -> npt.NDArray[np.uint8]:
+def atomic_numbers(value: Any) -> npt.NDArray[np.uint8]:
+    """Return a copy as atomic numbers (atoms,); raises `InputError` for anything else."""
     numbers = array("numbers", value)
     if numbers.ndim != 1:
         raise wrong_shape("numbers", "(atoms,)", numbers.shape)
@@ -168,7 +197,8 @@ def _numbers(value: Any) -> npt.NDArray[np.uint8]:
     return atomic
 
 
-def _positions(value: Any) -> Floats:
+def rows_of_three(value: Any) -> Floats:
+    """Return a copy as positions (atoms, 3); raises `InputError` for anything else."""
     positions = floats("positions", value)
     if positions.size == 0:
         positions = positions.reshape(-1, 3)
@@ -185,13 +215,17 @@ def _cell(value: Any) -> Floats:
 
 
 def _pbc(value: Any) -> npt.NDArray[np.bool_]:
+    if value is False:
+        return NOT_PERIODIC
     pbc = np.asarray(value)
     if pbc.shape not in ((), (3,)):
         raise wrong_shape("pbc", "(3,)", pbc.shape)
-    return np.broadcast_to(pbc.astype(np.bool_), 3)
+    return np.broadcast_to(pbc.astype(np.bool_), 3) if pbc.any() else NOT_PERIODIC
 
 
 def _number(name: str, value: Any) -> float:
+    if type(value) is float:
+        return value
     number = floats(name, value)
     if number.ndim:
         raise wrong_shape(name, "one number", number.shape)
@@ -199,6 +233,8 @@ def _number(name: str, value: Any) -> float:
 
 
 def _whole(name: str, value: Any) -> int:
+    if type(value) is int and 0 <= value < 2**31:
+        return value
     number = _number(name, value)
     if not number.is_integer() or not 0 <= number < 2**31:
         raise InputError(

@@ -14,6 +14,7 @@ from atomlens.client import wire
 from atomlens.client.arrays import array, finite
 from atomlens.client.elements import NUMBERS
 from atomlens.client.errors import InputError
+from atomlens.client.message_size import MARGIN_BYTES, MAX_MESSAGE_BYTES, check_size
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.whole import whole
 from atomlens.client.structure import Floats, Structure
@@ -23,7 +24,7 @@ Elements: TypeAlias = "str | Sequence[str]"
 DEFAULT_PROBE_MODEL = "schnet-qm9-energy"
 SPACING_ANGSTROM, MARGIN_ANGSTROM = 0.2, 3.0  # of a fitted grid
 POINT_BYTES = 24
-MOST_POINTS = (wire.MAX_MESSAGE_BYTES - wire.MARGIN_BYTES) // POINT_BYTES  # of a list in one message
+MOST_POINTS = (MAX_MESSAGE_BYTES - MARGIN_BYTES) // POINT_BYTES  # of a list in one message
 
 
 def probe_request(
@@ -36,7 +37,7 @@ def probe_request(
     slab_points: int = 0,
 ) -> probes_pb2.ProbeRequest:
     """Return the request; raises `InputError` for what no server could answer."""
-    wire.check_size(structure)
+    check_size(len(structure))
     if not isinstance(model, str):
         raise InputError(f"`model` must be the name of one model, got {model!r}", field="model")
     request = probes_pb2.ProbeRequest(
