@@ -38,8 +38,13 @@ class ClosePairs:
         columns = ([getattr(part, field.name) for part in parts] for field in fields(cls))
         return cls(*map(np.concatenate, columns)) if parts else cls.none()
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def closer_than(self, limits: Floats | float) -> ClosePairs:
         """Return the pairs whose distance is below the limits: one for all or one for each."""
+        if not len(self):
+            return self
         return self.take(self.distances < limits)
 
     def take(self, chosen: npt.NDArray[np.bool_] | Integers) -> ClosePairs:

@@ -14,7 +14,7 @@ from atomlens.server.work import Load
 
 MOST_ATOMS = 48  # of a molecule; beyond, most pairs are further apart than the cutoff and a table is faster
 WIDEST_ANGSTROM = 64.0  # that a molecule may be: float32 tells places in it apart to 2e-6 Å
-RUN = 32  # molecules computed together: more do not stay in the cache
+RUN_SLOTS = 10_000  # pairs of slots computed together, as of 30 molecules of 18 atoms: more leave the cache
 
 Mask = npt.NDArray[np.bool_]
 Narrow = npt.NDArray[np.float32]
@@ -58,6 +58,10 @@ class DenseWork:
 
     def pieces(self, batch_cost: int) -> Iterator[DenseWork]:
         """Yield runs of structures that fit into batches of ``batch_cost``, a costlier one by itself."""
+        if self.load.fits(batch_cost):
+            if len(self.counts):
+                yield self
+            return
         totals, ends = np.cumsum(self.costs), np.cumsum(self.counts)
         first = atom = 0
         while first < len(totals):
@@ -70,9 +74,11 @@ class DenseWork:
     def runs(self) -> Iterator[Padded]:
         """Yield the molecules in padded arrays, similar sizes together so that little is padded."""
         order = np.argsort(self.counts, kind="stable")
-        starts = np.cumsum(self.counts) - self.counts
-        for first in range(0, len(order), RUN):
-            chosen = order[first : first + RUN]
+        starts, squares = np.cumsum(self.counts) - self.counts, self.counts[order] ** 2
+        while len(order):
+            slots = np.arange(1, len(order) + 1) * squares
+            many = max(int(np.searchsorted(slots, RUN_SLOTS, side="right")), 1)
+            chosen, order, squares = order[:many], order[many:], squares[many:]
             yield self._padded(starts[chosen, None], self.counts[chosen, None])
 
     def _padded(self, starts: Integers, counts: Integers) -> Padded:

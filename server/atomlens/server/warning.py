@@ -14,7 +14,9 @@ from atomlens.v1 import explanations_pb2
 
 def warn_of_size(card: Card, rows: Integers, counts: Integers) -> list[Warned]:
     """Return the warnings of structures with ``counts`` atoms; ``rows`` are their indices in the request."""
-    large = np.flatnonzero((counts > card.max_training_atoms) & (card.max_training_atoms > 0))
+    if not card.max_training_atoms:
+        return []
+    large = np.flatnonzero(counts > card.max_training_atoms)
     return [
         Warned(
             int(rows[row]),
@@ -28,6 +30,8 @@ def warn_of_size(card: Card, rows: Integers, counts: Integers) -> list[Warned]:
 def warn_of_pairs(card: Card, close: ClosePairs) -> list[Warned]:
     """Return one warning for each structure with close pairs, naming the one furthest below its limit."""
     close = close.closer_than(close.limits - SLACK)
+    if not len(close):
+        return []
     close = close.take(np.argsort(close.distances - close.limits, kind="stable"))
     warnings = []
     for row, pair, many in zip(*np.unique(close.rows, return_index=True, return_counts=True), strict=True):
