@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import redirect_stdout
+from doctest import DocTestParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,20 @@ def test_transcript_of_a_probe_is_real(
     printed = capsys.readouterr().out
     assert _words(printed) == _words(shown[2])
     assert _numbers(printed) == pytest.approx(_numbers(shown[2]), abs=PRECISION)
+
+
+def test_examples_in_python_are_real() -> None:
+    """What the README shows of asking in Python is what the bundled models answer."""
+    shown = re.search(r"\*\*In Python\.\*\*(.*?)\*\*From any language", README.read_text(), re.DOTALL)
+    assert shown
+    blocks = "\n".join(re.findall(r"```pycon\n(.*?)```", shown[1], re.DOTALL))
+    scope: dict[str, Any] = {}
+    for example in DocTestParser().get_examples(blocks):
+        source = example.source.replace('Client("127.0.0.1:50551")', "Client.local()")
+        with redirect_stdout(StringIO()) as printed:
+            exec(compile(source, "README.md", "single"), scope)
+        assert _words(printed.getvalue()) == _words(example.want)
+        assert _numbers(printed.getvalue()) == pytest.approx(_numbers(example.want), abs=PRECISION)
 
 
 def _words(text: str) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import TypeAlias, TypeVar, cast
+from typing import cast
 
 import numpy.typing as npt
 
+from atomlens.client import async_inputs
 from atomlens.client.address import DEFAULT_ADDRESS
+from atomlens.client.async_inputs import AsyncBatches, AsyncInputs
 from atomlens.client.async_streaming import stream
 from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
 from atomlens.client.batches import Batches
@@ -23,7 +24,7 @@ from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.explanations import Explanations
 from atomlens.client.failure import Failure
-from atomlens.client.inputs import Input, Inputs, read_all, read_one
+from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
 from atomlens.client.probe.async_stream import AsyncProbeStream
 from atomlens.client.probe.grid import Grid
@@ -42,10 +43,6 @@ from atomlens.client.structure import StructureLike
 from atomlens.client.structures import Structures
 from atomlens.client.transport import checked_timeout
 from atomlens.v1 import explanations_pb2
-
-AsyncInputs: TypeAlias = "Inputs | AsyncIterable[Input]"
-AsyncBatches: TypeAlias = "Iterable[Iterable[StructureLike]] | AsyncIterable[Iterable[StructureLike]]"
-T = TypeVar("T")
 
 
 class AsyncClient:
@@ -113,7 +110,7 @@ class AsyncClient:
         names = names_of(model)
         if len(names) > 1:
             return self._stream_together(structures, names)
-        return self._stream_one(_read_all(structures), names[0], ordered)
+        return self._stream_one(async_inputs.read_all(structures), names[0], ordered)
 
     async def stream_batches(self, batches: AsyncBatches, model: str) -> AsyncGenerator[Explanations, None]:
         """Yield what one model says about each batch of an iterable or asynchronous iterable, in order.
@@ -121,7 +118,7 @@ class AsyncClient:
         Memory is bounded as `Client.stream_batches` says.
         """
         name, asked = one_name_of(model), Batches(self._streaming)
-        async with aclosing(self._stream_chunks(_cut(batches, asked), name, True)) as answers:
+        async with aclosing(self._stream_chunks(async_inputs.cut(batches, asked), name, True)) as answers:
             async for answered in answers:
                 for explanations in asked.settle(answered):
                     yield explanations
@@ -132,7 +129,7 @@ class AsyncClient:
         self, structures: AsyncInputs, models: Sequence[str]
     ) -> AsyncGenerator[tuple[Outcome, ...], None]:
         """Yield one outcome of each model for each structure, in order; models may share heads."""
-        source = _Tee(_read_all(structures), len(models))
+        source = async_inputs.Tee(async_inputs.read_all(structures), len(models))
         streams = [self._stream_one(source.branch(k), name, True) for k, name in enumerate(models)]
         try:
             while True:
@@ -214,7 +211,8 @@ class AsyncClient:
         self, items: AsyncIterator[Item], name: str, ordered: bool
     ) -> AsyncGenerator[Outcome, None]:
         chunker: Chunker[Item] = Chunker(self._streaming.chunk_atoms, self._streaming.chunk_seconds)
-        async with aclosing(self._stream_chunks(_chunks(items, chunker), name, ordered)) as answers:
+        source = async_inputs.chunked(items, chunker)
+        async with aclosing(self._stream_chunks(source, name, ordered)) as answers:
             async for answered in answers:
                 for outcome in answered.outcomes():
                     yield outcome
@@ -228,65 +226,3 @@ class AsyncClient:
                 yield together(outcomes)
         finally:
             await answers.aclose()
-
-
-class _Tee:
-    """One asynchronous iterator for several readers."""
-
-    def __init__(self, source: AsyncIterator[Item], readers: int) -> None:
-        self._source = source
-        self._ahead: list[deque[Item]] = [deque() for _ in range(readers)]
-        self._lock = asyncio.Lock()
-
-    async def branch(self, reader: int) -> AsyncIterator[Item]:
-        """Yield every item to one reader."""
-        ahead = self._ahead[reader]
-        while True:
-            async with self._lock:
-                if not ahead:
-                    item = await anext(self._source, None)
-                    if item is None:
-                        return
-                    for buffer in self._ahead:
-                        buffer.append(item)
-            yield ahead.popleft()
-
-
-async def _chunks(items: AsyncIterator[Item], chunker: Chunker[Item]) -> AsyncIterator[Chunk]:
-    """Yield items in chunks."""
-    async for item in items:
-        if chunk := chunker.add(item):
-            yield Chunk.of(chunk)
-    if chunk := chunker.rest():
-        yield Chunk.of(chunk)
-
-
-async def _cut(batches: AsyncBatches, asked: Batches) -> AsyncIterator[Chunk]:
-    async for batch in _each(batches):
-        for chunk in asked.enter(Structures.of(batch)):
-            yield chunk
-    for chunk in asked.rest():
-        yield chunk
-
-
-async def _each(values: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-    """Yield the values of an iterable, asynchronous or not."""
-    if isinstance(values, AsyncIterable):
-        async for value in values:
-            yield value
-        return
-    for value in values:
-        yield value
-
-
-async def _read_all(structures: AsyncInputs) -> AsyncIterator[Item]:
-    """Yield what `read_all` yields, from asynchronous iterables too."""
-    if not isinstance(structures, AsyncIterable):
-        for item in read_all(structures):
-            yield item
-        return
-    index = 0
-    async for value in structures:
-        for item in read_all([value], index):
-            yield item
-            index += 1

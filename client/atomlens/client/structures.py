@@ -12,7 +12,8 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.client.arrays import array, floats, shaped, whole_numbers, wrong_shape
+from atomlens.client import optional
+from atomlens.client.arrays import whole_numbers
 from atomlens.client.errors import AtomLensError, InputError
 from atomlens.client.message_size import check_size
 from atomlens.client.structure import (
@@ -26,7 +27,6 @@ from atomlens.client.structure import (
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Integers: TypeAlias = npt.NDArray[np.int64]
-EACH = "(structures,)"
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
@@ -60,15 +60,15 @@ class Structures(Sequence[Structure]):
         ids: Sequence[str] = (),
     ) -> None:
         """Copy what is given; raises `InputError` for wrong shapes and numbers of atoms that disagree."""
-        sizes = whole_numbers("counts", EACH, counts)
+        sizes = whole_numbers("counts", optional.EACH, counts)
         self._hold(
             sizes,
             atomic_numbers(numbers),
             rows_of_three(positions),
-            _optional("cells", "(structures, 3, 3)", cells, (len(sizes), 3, 3)),
-            None if pbc is None else _pbc(pbc, len(sizes)),
-            _optional("charges", EACH, charges, (len(sizes),)),
-            None if spins is None else _spins(spins, len(sizes)),
+            optional.cells_of(cells, len(sizes)),
+            optional.pbc_of(pbc, len(sizes)),
+            optional.charges_of(charges, len(sizes)),
+            optional.spins_of(spins, len(sizes)),
             tuple(map(str, ids)),
         )
         self._check()
@@ -104,7 +104,10 @@ class Structures(Sequence[Structure]):
             np.concatenate([np.zeros(0, np.int64), *(part.counts for part in parts)]),
             np.concatenate([np.zeros(0, np.uint8), *(part.numbers for part in parts)]),
             np.concatenate([np.zeros((0, 3)), *(part.positions for part in parts)]),
-            *(_filled(parts, name) for name in ("cells", "pbc", "charges", "spins")),
+            *(
+                optional.joined([(getattr(part, name), len(part)) for part in parts])
+                for name in ("cells", "pbc", "charges", "spins")
+            ),
             tuple(chain.from_iterable(part.ids or ("",) * len(part) for part in parts)) if named else (),
         )
 
@@ -164,8 +167,8 @@ class Structures(Sequence[Structure]):
             np.array(counts, np.int64),
             np.concatenate([one.numbers for one in structures] or [np.zeros(0, np.uint8)]),
             np.concatenate([one.positions for one in structures] or [np.zeros((0, 3))]),
-            _cells([one.cell for one in structures]),
-            _repeating([one.pbc for one in structures]),
+            optional.gathered_cells([one.cell for one in structures]),
+            optional.gathered_pbc([one.pbc for one in structures]),
             np.array(charges) if any(charges) else None,
             np.array(spins, np.int64) if any(spins) else None,
             tuple(ids) if any(ids) else (),
@@ -220,49 +223,3 @@ def _structure(index: int, value: StructureLike) -> Structure:
     except AtomLensError as error:
         field = f"structures[{index}]" + (f".{error.field}" if error.field else "")
         raise InputError(f"`structures[{index}]`: {error}", reason=error.reason, field=field) from error
-
-
-def _cells(cells: list[Floats | None]) -> Floats | None:
-    if all(cell is None for cell in cells):
-        return None
-    none = np.zeros((3, 3))
-    return _any(np.array([none if cell is None else cell for cell in cells]))
-
-
-def _repeating(pbc: list[Bools]) -> Bools | None:
-    return None if all(one is NOT_PERIODIC for one in pbc) else _any(np.array(pbc))
-
-
-def _any(values: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """Return values, or None where all of them are 0."""
-    return values if values.any() else None
-
-
-def _optional(name: str, rule: str, value: Any, shape: tuple[int, ...]) -> Floats | None:
-    return None if value is None else _any(shaped(name, rule, floats(name, value), shape))
-
-
-def _spins(value: Any, many: int) -> Integers | None:
-    return _any(shaped("spins", EACH, whole_numbers("spins", EACH, value), (many,)))
-
-
-def _pbc(value: Any, many: int) -> Bools | None:
-    pbc = array("pbc", value)
-    if pbc.shape not in ((), (3,), (many, 3)):
-        raise wrong_shape("pbc", f"(3,) or (structures, 3) of {many} structures", pbc.shape)
-    return _any(np.broadcast_to(pbc, (many, 3)).astype(np.bool_))
-
-
-def _filled(parts: Sequence[Structures], name: str) -> npt.NDArray[Any] | None:
-    """Return an optional array of all parts, zeros for those that have none."""
-    found = [getattr(part, name) for part in parts]
-    known = next((values for values in found if values is not None), None)
-    if known is None:
-        return None
-    rows = known.shape[1:]
-    return np.concatenate(
-        [
-            np.zeros((len(part), *rows), known.dtype) if values is None else values
-            for part, values in zip(parts, found, strict=True)
-        ]
-    )
