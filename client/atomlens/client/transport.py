@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Generic, Protocol, TypeVar
@@ -105,12 +105,12 @@ class Transport(Protocol):
 
 
 class GrpcTransport:
-    """A channel to a server."""
+    """A channel to a server; ``options`` are gRPC's, beside those that every channel has."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, options: Sequence[tuple[str, str | int]] = ()) -> None:
         self.address = checked_address(address)
         self._closed = False
-        self._channel = grpc.insecure_channel(self.address, CHANNEL_OPTIONS)
+        self._channel = grpc.insecure_channel(self.address, [*CHANNEL_OPTIONS, *options])
         self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
