@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, overload
 
@@ -41,11 +41,8 @@ class Explanations(Frozen, Sequence[Outcome]):
             if name != head.name:
                 raise InputError(f"`heads` must be by name, got `{head.name}` as `{name}`", field="heads")
             head.check(len(self.structures), len(self.structures.numbers))
-        for name in ("failures", "warnings"):
-            for index in getattr(self, name):
-                if not 0 <= index < len(self):
-                    message = f"`{name}` must be of structures 0 to {len(self) - 1}, got {index}"
-                    raise InputError(message, field=name)
+        self._check_places("failures", self.failures)
+        self._check_places("warnings", self.warnings)
         object.__setattr__(self, "heads", BatchHeads(self.heads))
         object.__setattr__(self, "failures", FrozenMapping(self.failures))
         object.__setattr__(self, "warnings", FrozenMapping(self.warnings))
@@ -116,6 +113,12 @@ class Explanations(Frozen, Sequence[Outcome]):
     def take(self, places: Integers) -> Explanations:
         """Return a copy of the answers at ``places`` (any number of them), in that order."""
         return self._part(self.structures.take(places), places, places.tolist())
+
+    def _check_places(self, name: str, places: Iterable[int]) -> None:
+        for place in places:
+            if not 0 <= place < len(self):
+                message = f"`{name}` must be of structures 0 to {len(self) - 1}, got {place}"
+                raise InputError(message, field=name)
 
     def _part(self, structures: Structures, places: slice | Integers, indices: Sequence[int]) -> Explanations:
         atoms = self.structures.atoms_of(places)

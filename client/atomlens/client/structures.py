@@ -165,8 +165,8 @@ class Structures(Sequence[Structure]):
         check_size(max(counts, default=0))
         return cls._made(
             np.array(counts, np.int64),
-            np.concatenate([one.numbers for one in structures] or [np.zeros(0, np.uint8)]),
-            np.concatenate([one.positions for one in structures] or [np.zeros((0, 3))]),
+            _rows([one.numbers for one in structures] or [np.zeros(0, np.uint8)]),
+            _rows([one.positions for one in structures] or [np.zeros((0, 3))]),
             optional.gathered_cells([one.cell for one in structures]),
             optional.gathered_pbc([one.pbc for one in structures]),
             np.array(charges) if any(charges) else None,
@@ -199,7 +199,7 @@ class Structures(Sequence[Structure]):
 
     def _hold(self, *values: Any) -> None:
         offsets = np.zeros(len(values[0]) + 1, np.int64)
-        np.cumsum(values[0], out=offsets[1:])
+        values[0].cumsum(out=offsets[1:])
         for name, value in zip(self.__dataclass_fields__, (*values, offsets), strict=True):
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
@@ -215,6 +215,11 @@ class Structures(Sequence[Structure]):
             message = f"`ids` must be none or one for each of {len(self)} structures, got {len(self.ids)}"
             raise InputError(message, reason="WRONG_SHAPE", field="ids")
         check_size(int(self.counts.max(initial=0)))
+
+
+def _rows(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return the rows of all parts; those of one without a copy."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _structure(index: int, value: StructureLike) -> Structure:

@@ -62,8 +62,7 @@ def decode(
     batch = Structures.of(structures)
     failures = {failure.structure: of_one_structure(failure.status) for failure in message.failures}
     answered = _answered(batch, failures)
-    counts = _array(message.counts, "<i4", "counts", len(batch))
-    if not (counts == (batch.counts if answered is None else batch.counts * answered)).all():
+    if message.counts != _bytes(batch.counts if answered is None else batch.counts * answered, "<i4"):
         raise InternalError("the server answered other numbers of atoms than it was sent")
     where = None if answered is None else np.repeat(answered, batch.counts)
     model = ModelReference(provenance.model, provenance.version, provenance.digest, provenance.provider)
