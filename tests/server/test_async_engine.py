@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +48,32 @@ def test_provenance_adds_up_its_batches(repository: Repository, g2: Structures) 
         admission = await engine.admit(model, g2, ())
         _, provenance = await engine.finish(model, admission, math.inf)
         assert provenance.batch_cost == admission.cost > 300
+        await engine.close()
+
+    asyncio.run(main())
+
+
+def test_few_atoms_go_to_no_other_thread_but_a_worker(
+    repository: Repository, water: Structures, g2: Structures, crystal: Callable[..., Structures]
+) -> None:
+    """Many do, and crystals however small: their images may be many."""
+
+    async def main() -> None:
+        engine = AsyncEngine(repository, ServerSettings(workers=1))
+        model, went = repository.find("toy-schnet-energy"), []
+        outside = engine.outside
+
+        async def spy(function: Callable[..., Any], *args: Any) -> Any:
+            went.append(function)
+            return await outside(function, *args)
+
+        engine.outside = spy  # type: ignore[method-assign, assignment]
+        hydrogen = crystal([1], [[0, 0, 0]], 2.0 * np.eye(3))
+        for structures, hops in ((water, 0), (g2, 3), (hydrogen, 3), (g2.take(np.zeros(0, int)), 0)):
+            went.clear()
+            admission = await engine.admit(model, structures, ())
+            explanations, _ = await engine.finish(model, admission, math.inf)
+            assert (len(explanations.answered), len(went)) == (len(structures), hops)
         await engine.close()
 
     asyncio.run(main())

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from atomlens.server.batching import Batcher, Computed
+from atomlens.server.dense_work import DenseWork
 from atomlens.server.errors import DeadlineError, EngineError, OverloadedError, UnavailableError
 from atomlens.server.model import Model, Outputs
 from atomlens.server.neighbors import find_pairs
@@ -31,14 +32,15 @@ class Held:
         self.batches: list[list[int]] = []
         self.entered, self.gate = threading.Semaphore(0), threading.Event()
 
-    def run(self, work: TableWork) -> Outputs:
+    def run(self, work: TableWork | DenseWork) -> Outputs:
         """Echo positions."""
-        self.batches.append(work.structures.numbers.tolist())
+        atoms = work.structures if isinstance(work, TableWork) else work
+        self.batches.append(atoms.numbers.tolist())
         self.entered.release()
         assert self.gate.wait(30)
-        if 13 in work.structures.numbers:
+        if 13 in atoms.numbers:
             raise EngineError("thirteen")
-        return {"energy": work.structures.positions[:, 0] * 1.0}
+        return {"energy": atoms.positions[:, 0].astype(np.float64)}
 
 
 @pytest.fixture
@@ -103,6 +105,41 @@ def test_idle_workers_do_not_wait_and_busy_ones_fill_the_next_batch(held: Held) 
         assert [one.outputs["energy"].tolist() for one in results] == [[1], [2, 3], [4], [5, 6]]
         assert [one.batch_cost for one in results] == [1, 5, 5, 5]
         assert results[1].queue_ms > 0
+
+    scenario(play, held)
+
+
+def test_a_worker_goes_on_without_the_event_loop(held: Held) -> None:
+    """The next batch is begun while the loop is held up, with all that waits by then."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        tasks = [queue(atoms(1))]
+        await entered(held)
+        tasks += [queue(atoms(2)), queue(atoms(3))]
+        await asyncio.sleep(0)
+        held.gate.set()
+        assert held.entered.acquire(True, 30)  # here, on the loop
+        assert held.batches == [[1], [2, 3]]
+        await asyncio.gather(*tasks)
+
+    scenario(play, held)
+
+
+def test_work_for_different_graphs_is_not_joined(held: Held) -> None:
+    """Though the model is the same."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        dense = [
+            DenseWork(np.array([1]), np.array([1]), np.array([number]), np.zeros((1, 3), np.float32))
+            for number in (2, 4)
+        ]
+        queue(atoms(1))
+        await entered(held)
+        tasks = [queue(dense[0]), queue(atoms(3)), queue(dense[1]), queue(atoms(5))]
+        await asyncio.sleep(0)
+        held.gate.set()
+        await asyncio.gather(*tasks)
+        assert held.batches == [[1], [2, 4], [3, 5]]
 
     scenario(play, held)
 

@@ -24,12 +24,13 @@ from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
 from atomlens.server.structures import Structures
 
+FEW = 256  # atoms and structures: going to another thread and back takes longer than what is done there
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class AsyncEngine:
-    """Admits outside the event loop, batches across callers, finishes outside the event loop."""
+    """Admits, batches across callers and finishes, outside the event loop where that takes a while."""
 
     def __init__(self, repository: Repository, settings: ServerSettings) -> None:
         self.repository, self.limits = repository, settings.limits
@@ -45,7 +46,7 @@ class AsyncEngine:
         Raises:
             InputError: a head is unknown.
         """
-        return await self.outside(admit, model, structures, heads, self.limits)
+        return await self.handily(structures, admit, model, structures, heads, self.limits)
 
     async def finish(
         self, model: Model, admission: Admission, deadline: float, patient: bool = False
@@ -55,13 +56,19 @@ class AsyncEngine:
         Raises:
             ServerError: the queue is full, the deadline passed or the runtime failed.
         """
-        pieces = await self.outside(admission.pieces, self.limits.batch_cost)
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._batcher.compute(model, piece, deadline, patient)) for piece in pieces
-            ]
-        computed = [task.result() for task in tasks]
-        explanations = await self.outside(finish, model, admission, [one.outputs for one in computed])
+        structures = admission.structures
+        pieces = await self.handily(structures, admission.pieces, self.limits.batch_cost)
+        if len(pieces) == 1:
+            computed = [await self._batcher.compute(model, pieces[0], deadline, patient)]
+        else:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._batcher.compute(model, piece, deadline, patient))
+                    for piece in pieces
+                ]
+            computed = [task.result() for task in tasks]
+        outputs = [one.outputs for one in computed]
+        explanations = await self.handily(structures, finish, model, admission, outputs)
         provenance = Provenance.of(
             model,
             max((one.queue_ms for one in computed), default=0.0),
@@ -87,16 +94,32 @@ class AsyncEngine:
             tasks = [group.create_task(compute(tile)) for tile in parts]
         return await self.outside(Slab.assemble, probe, index, parts, [task.result() for task in tasks])
 
+    async def handily(
+        self, structures: Structures, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function of structures: right here where they are few, otherwise outside the event loop.
+
+        Raises:
+            UnavailableError: the engine is closed.
+        """
+        if len(structures.numbers) + len(structures) > FEW or structures.pbc.any():
+            return await self.outside(function, *args, **kwargs)
+        self._check_open()
+        return function(*args, **kwargs)
+
     async def outside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function that takes a while outside the event loop.
 
         Raises:
             UnavailableError: the engine is closed.
         """
-        if self._closed:
-            raise UnavailableError("the server is shutting down")
+        self._check_open()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._door, lambda: function(*args, **kwargs))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise UnavailableError("the server is shutting down")
 
     async def close(self) -> None:
         """Finish what is being computed and let the threads go."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
+from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,25 +54,29 @@ class Errand:
     done: asyncio.Future[Any]
 
 
+Turn = list[Job] | Errand
+
+
 class Batcher:
     """Forms a batch whenever a worker is free: at once when idle, fuller the longer the others took.
 
     A batch holds work for one graph of one model, oldest first, up to a cost. Errands, which nothing is
     batched with, take their turns among the batches. Work whose call was cancelled or whose deadline has
-    passed is not computed.
-    Made and used on one event loop.
+    passed is not computed. Made and used on one event loop. A worker that is done takes its next turn itself,
+    so that it never waits for the loop.
     """
 
     def __init__(self, workers: int, batch_cost: int, max_queue_cost: int) -> None:
+        self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(workers, "batch")
-        self._idle = workers
         self._batch_cost, self._max_queue_cost = batch_cost, max_queue_cost
+        self._freed = asyncio.Event()
+        self._closed = False
+        self._lock = Lock()  # of all that follows, which workers change too
+        self._idle = workers
         self._waiting: dict[Kind, deque[Job]] = {}
         self._errands: deque[Errand] = deque()
         self._queue_cost = 0
-        self._freed = asyncio.Event()
-        self._running: set[asyncio.Task[None]] = set()
-        self._closed = False
 
     async def compute(self, model: Model, work: Work, deadline: float, patient: bool = False) -> Computed:
         """Queue work and return what became of it.
@@ -89,11 +94,11 @@ class Batcher:
         """
         load = work.load
         await self._take_room(load.cost, patient)
-        loop = asyncio.get_running_loop()
-        job = Job(model, work, load, deadline, loop.time(), loop.create_future())
-        self._waiting.setdefault((model, type(work)), deque()).append(job)
-        self._queue_cost += load.cost
-        self._dispatch()
+        job = Job(model, work, load, deadline, self._loop.time(), self._loop.create_future())
+        with self._lock:
+            self._waiting.setdefault((model, type(work)), deque()).append(job)
+            self._queue_cost += load.cost
+        self._start()
         return await job.done
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -104,24 +109,24 @@ class Batcher:
         """
         if self._closed:
             raise UnavailableError("the server is shutting down")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        self._errands.append(Errand(function, loop.time(), done))
-        self._dispatch()
+        done: asyncio.Future[T] = self._loop.create_future()
+        with self._lock:
+            self._errands.append(Errand(function, self._loop.time(), done))
+        self._start()
         return await done
 
     async def close(self) -> None:
         """Finish what is being computed, refuse the rest."""
         self._closed = True
-        waiting: Iterable[Job | Errand] = chain(*self._waiting.values(), self._errands)
+        with self._lock:
+            waiting: list[Job | Errand] = [*chain(*self._waiting.values()), *self._errands]
+            self._waiting.clear()
+            self._errands.clear()
+            self._queue_cost = 0
         for one in waiting:
             _fail(one, UnavailableError("the server is shutting down"))
-        self._waiting.clear()
-        self._errands.clear()
-        self._queue_cost = 0
         self._freed.set()
-        await asyncio.gather(*self._running)
-        self._pool.shutdown()
+        await asyncio.to_thread(self._pool.shutdown)
 
     async def _take_room(self, cost: int, patient: bool) -> None:
         while self._queue_cost and self._queue_cost + cost > self._max_queue_cost:
@@ -135,15 +140,26 @@ class Batcher:
         if self._closed:
             raise UnavailableError("the server is shutting down")
 
-    def _dispatch(self) -> None:
-        """Start batches while there are idle workers and work."""
-        while self._idle and (turn := self._next_turn()):
-            self._idle -= 1
-            task = asyncio.get_running_loop().create_task(self._occupy(turn))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+    def _start(self) -> None:
+        """Have an idle worker take a turn, if there is one: otherwise none is idle for long."""
+        with self._lock:
+            turn = self._next_turn() if self._idle else None
+            self._idle -= turn is not None
+        if turn is not None:
+            self._pool.submit(self._work, turn)
 
-    def _next_turn(self) -> list[Job] | Errand | None:
+    def _work(self, turn: Turn | None) -> None:
+        """Take turns until nothing waits; what a worker does in its thread."""
+        while turn is not None:
+            if isinstance(turn, Errand):
+                self._run(turn)
+            else:
+                self._compute(turn)
+            with self._lock:
+                turn = self._next_turn()
+                self._idle += turn is None
+
+    def _next_turn(self) -> Turn | None:
         """Take what has waited longest, with what can be batched with it."""
         while self._errands and self._errands[0].done.done():
             self._errands.popleft()
@@ -161,70 +177,78 @@ class Batcher:
             jobs = self._waiting[kind]
             while jobs and (not batch or load.joined(jobs[0].load).fits(self._batch_cost)):
                 job = jobs.popleft()
-                self._leave(job)
-                if _is_wanted(job):
+                self._queue_cost -= job.load.cost
+                if self._is_wanted(job):
                     batch.append(job)
                     load = load.joined(job.load)
             if not jobs:
                 del self._waiting[kind]
         return batch
 
-    def _leave(self, job: Job) -> None:
-        self._queue_cost -= job.load.cost
-        self._freed.set()
+    def _is_wanted(self, job: Job) -> bool:
+        """Return whether somebody still waits for the job; tell them if their deadline has passed."""
+        if job.done.done():
+            return False
+        if self._loop.time() < job.deadline:
+            return True
+        late = DeadlineError("the deadline passed while the work waited in the queue")
+        self._tell(_fail, job, late)
+        return False
 
-    async def _occupy(self, turn: Sequence[Job] | Errand) -> None:
-        """Have one worker compute a batch or run an errand."""
+    def _run(self, errand: Errand) -> None:
+        """Run an errand and tell who waits."""
         try:
-            await (self._run(turn) if isinstance(turn, Errand) else self._compute(turn))
-        finally:
-            self._idle += 1
-            self._dispatch()
-
-    async def _run(self, errand: Errand) -> None:
-        """Run an errand outside the event loop and tell who waits."""
-        try:
-            result = await asyncio.get_running_loop().run_in_executor(self._pool, errand.function)
+            self._tell(_settle, errand, errand.function())
         except Exception as error:  # whatever an errand does, the server goes on
-            _fail(errand, error)
-            return
-        if not errand.done.done():
-            errand.done.set_result(result)
+            self._tell(_fail, errand, error)
 
-    async def _compute(self, batch: Sequence[Job]) -> None:
-        """Compute a batch outside the event loop and tell those who wait."""
-        loop = asyncio.get_running_loop()
-        begun, works = loop.time(), [job.work for job in batch]
+    def _compute(self, batch: Sequence[Job]) -> None:
+        """Compute a batch and tell those who wait."""
+        begun = self._loop.time()
         try:
-            outputs = await loop.run_in_executor(self._pool, _run, batch[0].model, works)
+            outputs = _run(batch[0].model, [job.work for job in batch])
         except Exception as error:  # whatever a batch does, the server goes on
-            for job in batch:
-                _fail(job, error)
+            self._tell(_fail_all, batch, error)
             return
-        compute_ms, cost = 1e3 * (loop.time() - begun), sum(job.load.cost for job in batch)
-        for job, output in zip(batch, outputs, strict=True):
-            if not job.done.done():
-                job.done.set_result(Computed(output, 1e3 * (begun - job.queued), compute_ms, cost))
+        compute_ms, cost = 1e3 * (self._loop.time() - begun), sum(job.load.cost for job in batch)
+        queue_ms = [1e3 * (begun - job.queued) for job in batch]
+        results = map(Computed, outputs, queue_ms, repeat(compute_ms), repeat(cost))
+        self._tell(_settle_all, batch, list(results))
+
+    def _tell(self, function: Callable[..., None], *args: object) -> None:
+        """Have the event loop call a function, and let in who waits for room."""
+        self._loop.call_soon_threadsafe(self._told, function, args)
+
+    def _told(self, function: Callable[..., None], args: Sequence[object]) -> None:
+        function(*args)
+        self._freed.set()
 
 
 def _run(model: Model, works: Sequence[Work]) -> list[Outputs]:
     """Return the outputs of each piece of work, computed together."""
     joined = compute(model, type(works[0]).join(works))
+    if len(works) == 1:
+        return [joined]
     ends = np.cumsum([work.counts.sum() for work in works])[:-1]
     parts = {name: np.split(values, ends) for name, values in joined.items()}
     return [{name: split[index] for name, split in parts.items()} for index in range(len(works))]
 
 
-def _is_wanted(job: Job) -> bool:
-    """Return whether somebody still waits for the job; tell them if their deadline has passed."""
-    if job.done.done():
-        return False
-    if asyncio.get_running_loop().time() < job.deadline:
-        return True
-    _fail(job, DeadlineError("the deadline passed while the work waited in the queue"))
-    return False
+def _settle(one: Job | Errand, result: Any) -> None:
+    if not one.done.done():
+        one.done.set_result(result)
 
 
-def _fail(job: Job | Errand, error: Exception) -> None:
-    if not job.done.done():
-        job.done.set_exception(error)
+def _settle_all(batch: Sequence[Job], results: Sequence[Computed]) -> None:
+    for job, result in zip(batch, results, strict=True):
+        _settle(job, result)
+
+
+def _fail(one: Job | Errand, error: Exception) -> None:
+    if not one.done.done():
+        one.done.set_exception(error)
+
+
+def _fail_all(batch: Sequence[Job], error: Exception) -> None:
+    for job in batch:
+        _fail(job, error)

@@ -39,8 +39,11 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
         structures = Structures.from_proto(request.structures)
         admission = await self._engine.admit(model, structures, request.heads)
         explanations, provenance = await self._engine.finish(model, admission, deadline)
-        return await self._engine.outside(
-            lambda: pb.ExplainResponse(explanations=explanations.to_proto(), provenance=provenance.to_proto())
+        return await self._engine.handily(
+            structures,
+            lambda: pb.ExplainResponse(
+                explanations=explanations.to_proto(), provenance=provenance.to_proto()
+            ),
         )
 
     async def ExplainStream(self, requests: object, context: Context) -> None:  # type: ignore[override]  # noqa: ARG002, N802
@@ -119,7 +122,7 @@ class _Stream:
         explanations, provenance = await self._engine.finish(
             self._options.model, admission, self._deadline, patient=True
         )
-        message = await self._engine.outside(chunk.answered, explanations, provenance)
+        message = await self._engine.handily(chunk.structures, chunk.answered, explanations, provenance)
         async with self._writing:
             await self._context.write(message)
         self.window.leave(cost)
