@@ -16,7 +16,7 @@ PROTO_VENV := .venv-proto
 PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 
-.PHONY: help demo test check proto train export study clean
+.PHONY: help demo test check proto train export study bench clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -80,8 +80,16 @@ export: $(VENV)/.test  ## turn the checkpoints into the next versions of the bun
 study: $(VENV)/.test  ## study the bundled models on qm9.npz, qm9_mp2.npz and materials_project.npz in DATA
 	$(BIN)/atomlens study $(addprefix $(DATA)/,qm9.npz qm9_mp2.npz materials_project.npz) -o study.html
 
+# Peers have environments of their own. One that cannot be installed is named in the results, with the reason.
+# SchNetPack asks for a torch that comes with 3 GB of CUDA. Triton's Python is linked with the system's, and must find
+# the standard library of the same: hence Debian's python3 where there is one.
+PROVIDER ?= cpu
+TRITON_PYTHON ?= $(or $(wildcard /usr/bin/python3),$(PYTHON))
+bench: $(VENV)/.test $(VENV)-schnetpack/.done $(VENV)-triton/.done  ## measure everything against its peers (DATA: a directory with qm9.npz; PROVIDER), some ten minutes
+	$(BIN)/python -m benchmarks --data $(DATA)/qm9.npz --provider $(PROVIDER) $(ARGS)
+
 clean:  ## remove what the tasks installed
-	rm -rf $(VENV) $(PROTO_VENV) dist
+	rm -rf $(VENV) $(VENV)-schnetpack $(VENV)-triton $(PROTO_VENV) dist
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
@@ -104,6 +112,18 @@ $(VENV)/.browser: $(VENV)/.made
 	command -v chromium || command -v chromium-browser || command -v google-chrome || { test "$$(id -u)" = 0 && command -v apt-get && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends --yes chromium; } || \
 		echo 'no Chromium: tests of pages are skipped'
+	touch $@
+
+$(VENV)-schnetpack/.done:
+	mkdir -p $(@D)
+	{ $(PYTHON) -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check schnetpack==2.1.1; } || \
+		echo 'SchNetPack cannot be installed'
+	touch $@
+
+$(VENV)-triton/.done:
+	mkdir -p $(@D)
+	{ $(TRITON_PYTHON) -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check nvidia-pytriton==0.7.0 tritonclient==2.73.0 \
+		onnxruntime==1.23.2; } || echo 'Triton cannot be installed'
 	touch $@
 
 $(PROTO_VENV)/.done: pyproject.toml
