@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from atomlens.client.cli import export
 
@@ -94,11 +95,12 @@ def test_a_bundle_that_fails_prints_its_table(
 ) -> None:
     """A graph with other weights: the rows go to standard error and nothing is written."""
     from atomlens.export import bundle
-    from atomlens.export.graphs import export_atoms
+    from atomlens.export.form import ExactForm
+    from atomlens.export.graphs import export_graphs
 
-    other = toy_checkpoints["toy-bpnn-energy"].build()
-    other.settings = toy_checkpoints["toy-bpnn-dipole"].build().settings
-    monkeypatch.setattr(bundle, "export_atoms", lambda _: export_atoms(other))
+    other = toy_checkpoints["toy-bpnn-dipole"].build()
+    torch.nn.init.ones_(other.get_parameter("network.networks.0.2.bias"))
+    monkeypatch.setattr(bundle, "export_graphs", lambda *_: export_graphs(other, ExactForm(other)))
     with pytest.raises(ValueError, match=r"more than 0\.0001"):
         run(str(checkpoint), "-o", str(tmp_path / "models"))
     assert "above 0.0001" in capsys.readouterr().err

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from atomlens.export import bundle
 from atomlens.export.bundle import card_json, export_bundle, write_version
 from atomlens.export.card import Description
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.graphs import export_atoms, export_probe
+from atomlens.export.compiled.compilation import compile_model
+from atomlens.export.form import Form
+from atomlens.export.graphs import export_graphs
 from atomlens.export.model import Model
 from atomlens.export.verification import VerificationError
 from atomlens.server.verification import CLOSE, IN_PLACE
@@ -34,7 +35,7 @@ def test_a_bundle_vouches_for_its_files(name: str, toy_repository: Path) -> None
     card = json_format.Parse((version / "card.json").read_bytes(), card_pb2.ModelCard())
     others = {path.name: path.read_bytes() for path in version.iterdir() if path.name != "card.json"}
     assert dict(card.files) == {file: hashlib.sha256(content).hexdigest() for file, content in others.items()}
-    assert set(others) == {"atoms.onnx", "probe.onnx", "verification.npz"}
+    assert set(others) == {"atoms.onnx", "molecules.onnx", "probe.onnx", "verification.npz"}
     assert {"random molecules", "probes, random molecules", CLOSE, IN_PLACE} <= {
         row.case for row in card.export.verification
     }
@@ -73,28 +74,48 @@ def test_a_version_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list((tmp_path / "toy").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("file", "export"), [("atoms.onnx", export_atoms), ("probe.onnx", export_probe)], ids=["atoms", "probe"]
-)
+@pytest.mark.parametrize("file", ["atoms.onnx", "molecules.onnx", "probe.onnx"])
 def test_a_graph_that_fails_verification_is_not_written(
     file: str,
-    export: Callable[[Model], bytes],
     toy_checkpoints: dict[str, Checkpoint],
-    toy_repository: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A graph of another model's weights is refused and the repository stays empty."""
     checkpoint = toy_checkpoints["toy-bpnn-energy"]
-    weights = {name: tensor + 0.05 for name, tensor in checkpoint.weights.items()}
-    sound = toy_repository / "toy-bpnn-energy" / "1"
-    graphs = {name: (sound / name).read_bytes() for name in ("atoms.onnx", "probe.onnx")}
-    graphs[file] = export(replace(checkpoint, weights=weights).build())
-    monkeypatch.setattr(bundle, "export_atoms", lambda _: graphs["atoms.onnx"])
-    monkeypatch.setattr(bundle, "export_probe", lambda _: graphs["probe.onnx"])
+    other = replace(
+        checkpoint, weights={name: one + 0.05 for name, one in checkpoint.weights.items()}
+    ).build()
+
+    def mixed(model: Model, form: Form) -> dict[str, bytes]:
+        wrong = export_graphs(other, compile_model(other, []))
+        return export_graphs(model, form) | {file: wrong[file]}
+
+    monkeypatch.setattr(bundle, "export_graphs", mixed)
     with pytest.raises(VerificationError, match="differs from the network"):
         export_bundle(checkpoint, tmp_path / "models", Description("toy"))
     assert not (tmp_path / "models").exists()
+
+
+def test_a_model_may_be_exported_as_it_was_trained(
+    toy_checkpoints: dict[str, Checkpoint], tmp_path: Path
+) -> None:
+    """An exact bundle has no dense graph, says so on its card, and is verified like any other."""
+    path, rows = export_bundle(toy_checkpoints["toy-schnet-energy"], tmp_path, Description("toy"), exact=True)
+    card = json.loads((path / "card.json").read_text())
+    assert "molecules.onnx" not in card["files"]
+    assert "as trained" in card["export"]["method"]
+    assert "terms" not in card["export"]
+    assert max(row.largest_error for row in rows) < 1e-4
+
+
+def test_the_card_says_how_a_model_was_compiled(toy_repository: Path) -> None:
+    """Method, terms where filters are expanded, and the largest error found."""
+    for name, terms in (("toy-schnet-energy", True), ("toy-bpnn-energy", False)):
+        export = json.loads((toy_repository / name / "1" / "card.json").read_text())["export"]
+        assert export["method"]
+        assert ("terms" in export) == terms
+        assert 0 < export["largest_error"] <= 1e-4
 
 
 def test_an_unfinished_training_is_not_exported(

@@ -10,6 +10,7 @@ from ase.data import atomic_masses
 
 from atomlens.export.card import Description, make_card
 from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.form import Form
 from atomlens.server.verification import Row
 from atomlens.v1 import card_pb2
 
@@ -22,7 +23,9 @@ NAMES = [
 
 def card(checkpoint: Checkpoint, **described: object) -> card_pb2.ModelCard:
     """Return the card of a checkpoint."""
-    return make_card(checkpoint, Description("toy", **described), ROWS)  # type: ignore[arg-type]
+    form = Form(5.0)
+    form.method, form.terms = "as trained", 0
+    return make_card(checkpoint, Description("toy", **described), form, ROWS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,10 @@ import pytest
 import torch
 
 from atomlens.export.checkpoint import Checkpoint
-from atomlens.export.graphs import CompiledSoftplus, export_atoms, export_probe
-from atomlens.export.layers import shifted_softplus
-from atomlens.export.model import Model
+from atomlens.export.compiled.compilation import compile_model
+from atomlens.export.examples import verification_batches
+from atomlens.export.form import ExactForm
+from atomlens.export.graphs import export_graphs
 
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 NAMES = [
@@ -39,7 +39,7 @@ def probe(request: pytest.FixtureRequest, toy_repository: Path) -> bytes:
     return path.read_bytes()
 
 
-@pytest.fixture(params=["atoms.onnx", "probe.onnx"])
+@pytest.fixture(params=["atoms.onnx", "molecules.onnx", "probe.onnx"])
 def any_graph(request: pytest.FixtureRequest, toy_repository: Path) -> list[bytes]:
     """The graphs of one kind of all toy models."""
     return [(toy_repository / name / "1" / request.param).read_bytes() for name in NAMES]
@@ -124,10 +124,57 @@ def test_a_graph_tells_nothing_of_the_machine_it_was_made_on(any_graph: list[byt
         assert not any(node.metadata_props or node.doc_string for node in nodes)
 
 
-def test_nothing_is_scattered(any_graph: list[bytes]) -> None:
-    """Sums run over slots or over a field: deterministic on every provider."""
+def test_nothing_is_summed_by_scattering(any_graph: list[bytes]) -> None:
+    """Sums run over slots or over a field; what is scattered goes to a place of its own: deterministic."""
     for graph in any_graph:
-        assert not [node for node in onnx.load_from_string(graph).graph.node if "Scatter" in node.op_type]
+        for node in onnx.load_from_string(graph).graph.node:
+            assert all(part.s == b"none" for part in node.attribute if part.name == "reduction")
+
+
+def test_molecules_are_fed_dense(toy_repository: Path) -> None:
+    """Molecules and slots are free; there is a value for each slot and no context."""
+    for name in NAMES:
+        model = onnx.load(toy_repository / name / "1" / "molecules.onnx").graph
+        assert signature(model.input) == {
+            "numbers": (INT64, ["molecules", "slots"]),
+            "positions": (FLOAT, ["molecules", "slots", 3]),
+        }
+        assert list(signature(model.output).values()) == [(FLOAT, ["molecules", "slots"])]
+
+
+@pytest.mark.parametrize("name", ["toy-schnet-energy", "toy-bpnn-energy"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 4), (2, 9)])
+def test_molecules_may_be_of_any_number_and_size(
+    name: str, shape: tuple[int, int], toy_repository: Path
+) -> None:
+    """A molecule has the values that the graph of atoms gives it, whatever is beside it, padded or not."""
+    folder = toy_repository / name / "1"
+    rng = np.random.default_rng(5)
+    numbers = rng.choice([1, 6, 7, 8], shape)
+    numbers[-1, -1:] = 0 if shape[1] > 1 else 8
+    positions = rng.uniform(-2.0, 2.0, (*shape, 3)).astype(np.float32)
+    dense = ort.InferenceSession(folder / "molecules.onnx", providers=["CPUExecutionProvider"])
+    flat = ort.InferenceSession(folder / "atoms.onnx", providers=["CPUExecutionProvider"])
+    (got,) = dense.run(None, {"numbers": numbers, "positions": positions})
+    for one, kinds, places in zip(got, numbers, positions, strict=True):
+        real = kinds > 0
+        (expected,) = flat.run(["energy"], alone(kinds[real], places[real], 5.0))
+        np.testing.assert_allclose(one[real], expected, rtol=0, atol=2e-5)
+
+
+def alone(
+    numbers: np.ndarray[tuple[int], np.dtype[np.int64]],
+    positions: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    cutoff: float,
+) -> dict[str, object]:
+    """Return one molecule as the graph of atoms is fed it."""
+    from atomlens.server.neighbors import find_pairs, make_table
+    from atomlens.server.structures import Structures
+
+    pairs = find_pairs(Structures.molecules([len(numbers)], numbers, positions), cutoff)
+    table = make_table(pairs, len(numbers))
+    arrays = {"neighbors": table.neighbors, "shifts": table.shifts}
+    return {"numbers": numbers, "positions": positions, **arrays}
 
 
 @pytest.mark.parametrize(("atoms", "slots"), [(1, 1), (1, 3), (5, 1), (0, 1)])
@@ -181,26 +228,49 @@ def test_probes_may_be_of_any_number(points: int, field: int, kinds: int, probe:
     np.testing.assert_allclose(got, expected[:kinds, :points], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("export", "file"), [(export_atoms, "atoms.onnx"), (export_probe, "probe.onnx")])
+@pytest.mark.parametrize("file", ["atoms.onnx", "molecules.onnx", "probe.onnx"])
+@pytest.mark.parametrize("name", ["toy-schnet-energy", "toy-bpnn-energy"])
 def test_exporting_again_gives_the_same_bytes(
-    export: Callable[[Model], bytes], file: str, toy_checkpoints: dict[str, Checkpoint], toy_repository: Path
+    name: str, file: str, toy_checkpoints: dict[str, Checkpoint], toy_repository: Path
 ) -> None:
     """A digest names a model, not the moment of its export."""
-    graph = export(toy_checkpoints["toy-schnet-energy"].build())
-    assert graph == (toy_repository / "toy-schnet-energy" / "1" / file).read_bytes()
+    checkpoint = toy_checkpoints[name]
+    model = checkpoint.build()
+    form = compile_model(model, verification_batches(checkpoint).values())
+    assert export_graphs(model, form)[file] == (toy_repository / name / "1" / file).read_bytes()
 
 
 def test_exporting_leaves_the_model_as_it_was(toy_checkpoints: dict[str, Checkpoint]) -> None:
     """A float64 model stays one, with the activations it had."""
     model = toy_checkpoints["toy-bpnn-energy"].build().double()
     layers = [type(module) for module in model.modules()]
-    export_probe(model)
+    export_graphs(model, compile_model(model, []))
+    export_graphs(model, ExactForm(model))
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
     assert [type(module) for module in model.modules()] == layers
 
 
-def test_the_compiled_softplus_is_exact_at_both_ends() -> None:
-    """Trained networks see −42 at probes; the common form x − ln σ(x) is infinite there."""
-    x = torch.linspace(-60, 60, 2001)
-    exact = shifted_softplus(x.double())
-    np.testing.assert_allclose(CompiledSoftplus()(x), exact, rtol=2e-7, atol=3e-7)
+@pytest.mark.parametrize("name", ["toy-schnet-energy", "toy-bpnn-energy"])
+def test_an_exact_model_has_the_operators_of_its_network(
+    name: str, toy_checkpoints: dict[str, Checkpoint], toy_repository: Path
+) -> None:
+    """Softplus stays what it was, there is no dense graph, and values are those of the compiled graph."""
+    model = toy_checkpoints[name].build()
+    exact = export_graphs(model, ExactForm(model))
+    assert set(exact) == {"atoms.onnx", "probe.onnx"}
+    operators = {node.op_type for node in onnx.load_from_string(exact["atoms.onnx"]).graph.node}
+    assert "Softplus" in operators
+    places = np.array([[0.0, 0.0, 0.0], [1.1, 0.0, 0.0], [0.0, 1.3, 0.2], [3.0, 1.0, 0.0]], np.float32)
+    fed = alone(np.array([6, 8, 1, 7]), places, 5.0)
+    compiled = (toy_repository / name / "1" / "atoms.onnx").read_bytes()
+    values = [
+        ort.InferenceSession(content, providers=["CPUExecutionProvider"]).run(["energy"], fed)[0]
+        for content in (exact["atoms.onnx"], compiled)
+    ]
+    np.testing.assert_allclose(values[0], values[1], rtol=0, atol=1e-4)
+
+
+def test_no_compiled_graph_evaluates_softplus_number_by_number(any_graph: list[bytes]) -> None:
+    """The runtime's own operator is scalar; no graph of a compiled model has it."""
+    for content in any_graph:
+        assert "Softplus" not in {node.op_type for node in onnx.load_from_string(content).graph.node}

@@ -30,21 +30,21 @@ def dense(weights: dict[str, Floats], name: str, x: Floats) -> Floats:
 
 
 def looped(weights: dict[str, Floats], structures: Structures) -> tuple[Floats, Floats]:
-    """Return y (atoms,) and the features that enter each block (blocks, atoms, features)."""
+    """Return y (atoms,) and what atoms send in each block, (blocks, atoms, features)."""
     centers = np.linspace(0.0, SETTINGS.cutoff_angstrom, SETTINGS.gaussians)
     width = centers[1] - centers[0]
     pairs = find_pairs(structures, SETTINGS.cutoff_angstrom)
     x = [weights["embedding.weight"][number] for number in structures.numbers]
     layers = []
     for block in range(SETTINGS.blocks):
-        layers.append(np.array(x))
+        layers.append(np.array([weights[f"blocks.{block}.project.weight"] @ features for features in x]))
         messages = [np.zeros(SETTINGS.features) for _ in x]
         for i, j, shift in zip(pairs.centers, pairs.neighbors, pairs.shifts, strict=True):
             r = np.linalg.norm(structures.positions[j] + shift - structures.positions[i])
             waves = np.exp(-((r - centers) ** 2) / (2 * width**2))
             fade = 0.5 * (np.cos(np.pi * r / SETTINGS.cutoff_angstrom) + 1)
             filters = dense(weights, f"blocks.{block}.filters", waves) * fade
-            messages[i] = messages[i] + (weights[f"blocks.{block}.project.weight"] @ x[j]) * filters
+            messages[i] = messages[i] + layers[-1][j] * filters
         x = [
             old + dense(weights, f"blocks.{block}.update", message)
             for old, message in zip(x, messages, strict=True)
@@ -69,7 +69,7 @@ def probed(
 
     Args:
         weights: of the network.
-        layers: the features that enter each block, of the field's atoms (blocks, field, features).
+        layers: what the field's atoms send in each block, (blocks, field, features).
         positions: of the field's atoms, (field, 3).
         points: where probes sit, (points, 3).
         elements: of the probes.
@@ -79,15 +79,15 @@ def probed(
     values = np.zeros((len(elements), len(points)))
     for (e, element), (p, point) in product(enumerate(elements), enumerate(points)):
         z = weights["embedding.weight"][element]
-        for block, features in enumerate(layers):
+        for block, sent in enumerate(layers):
             message = np.zeros(SETTINGS.features)
-            for x, position in zip(features, positions, strict=True):
+            for p_i, position in zip(sent, positions, strict=True):
                 r = np.linalg.norm(position - point)
                 if r < SETTINGS.cutoff_angstrom:
                     waves = np.exp(-((r - centers) ** 2) / (2 * width**2))
                     fade = 0.5 * (np.cos(np.pi * r / SETTINGS.cutoff_angstrom) + 1)
                     filters = dense(weights, f"blocks.{block}.filters", waves) * fade
-                    message = message + (weights[f"blocks.{block}.project.weight"] @ x) * filters
+                    message = message + p_i * filters
             z = z + dense(weights, f"blocks.{block}.update", message)
         values[e, p] = dense(weights, "output", z)[0]
     return values
@@ -98,7 +98,7 @@ def probed(
 def test_a_probe_is_its_formula(
     system: str, request: pytest.FixtureRequest, rng: np.random.Generator
 ) -> None:
-    """Out(a_A + Σ_l v^l(Σ_i (W_in x_i^l) ∘ W^l(|r − r_i|))), images included, on a nucleus and far too."""
+    """Out(a_A + Σ_l v^l(Σ_i p_i^l ∘ W^l(|r − r_i|))), images included, on a nucleus and far too."""
     structures = request.getfixturevalue(system)
     network, weights = built()
     _, layers = looped(weights, structures)

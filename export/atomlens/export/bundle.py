@@ -14,10 +14,12 @@ from google.protobuf import json_format
 
 from atomlens.export.card import Description, make_card
 from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.compiled.compilation import compile_model
 from atomlens.export.examples import probe_points, verification_batches
-from atomlens.export.graphs import export_atoms, export_probe
+from atomlens.export.form import ExactForm
+from atomlens.export.graphs import export_graphs
 from atomlens.export.verification import verify
-from atomlens.server.bundle import ATOMS, CARD, PROBE
+from atomlens.server.bundle import CARD
 from atomlens.server.cases import CASES, dump_cases
 from atomlens.server.repository import VERSION
 from atomlens.server.verification import Row
@@ -33,8 +35,16 @@ class Exported(NamedTuple):
     rows: list[Row]
 
 
-def export_bundle(checkpoint: Checkpoint, repository: Path, description: Description) -> Exported:
+def export_bundle(
+    checkpoint: Checkpoint, repository: Path, description: Description, exact: bool = False
+) -> Exported:
     """Export, verify and write a trained model as the next version of its name.
+
+    Args:
+        checkpoint: the trained model.
+        repository: the directory of models.
+        description: what the checkpoint does not know.
+        exact: leave the network as it was trained instead of compiling it.
 
     Raises:
         ValueError: the training has not ended, so nothing is known of the model's errors.
@@ -42,14 +52,14 @@ def export_bundle(checkpoint: Checkpoint, repository: Path, description: Descrip
     """
     if not checkpoint.measured:
         raise ValueError("the training has not ended: `atomlens train --resume` goes on with it")
-    model = checkpoint.build()
-    graphs = {ATOMS: export_atoms(model), PROBE: export_probe(model)}
-    batches = verification_batches(checkpoint)
+    model, batches = checkpoint.build(), verification_batches(checkpoint)
+    form = ExactForm(model) if exact else compile_model(model, batches.values())
+    graphs = export_graphs(model, form)
     points = {name: probe_points(checkpoint, structures) for name, structures in batches.items()}
-    draft = card_json(make_card(checkpoint, description, []))
+    draft = card_json(make_card(checkpoint, description, form, []))
     rows, cases = verify(model, graphs, draft, batches, points)
     files = {**graphs, CASES: dump_cases(cases)}
-    card = make_card(checkpoint, description, rows)
+    card = make_card(checkpoint, description, form, rows)
     card.files.update({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     return Exported(write_version(repository / description.name, {CARD: card_json(card), **files}), rows)
 

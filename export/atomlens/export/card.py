@@ -12,11 +12,11 @@ from google.protobuf.struct_pb2 import Struct
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.dataset import MOMENTS
-from atomlens.export.graphs import METHOD
+from atomlens.export.form import Form
 from atomlens.export.heads import KINDS, Kind
 from atomlens.server.card import CONTRACT
 from atomlens.server.repository import NAME
-from atomlens.server.verification import TOLERANCE, Row
+from atomlens.server.verification import CLOSE, TOLERANCE, Row
 from atomlens.v1 import card_pb2
 
 LIBRARIES = ("atomlens", "torch", "onnx", "onnxscript", "onnxruntime")
@@ -64,7 +64,9 @@ class Description:
             raise ValueError(f"`name` must be letters, digits, '.', '_' and '-', got {self.name!r}")
 
 
-def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[Row]) -> card_pb2.ModelCard:
+def make_card(
+    checkpoint: Checkpoint, description: Description, form: Form, rows: Sequence[Row]
+) -> card_pb2.ModelCard:
     """Return the card of a verified model, complete but for the digests of its files."""
     network, measured = checkpoint.model["network"], checkpoint.measured
     head = _head(checkpoint.model["head"])
@@ -89,7 +91,7 @@ def make_card(checkpoint: Checkpoint, description: Description, rows: Sequence[R
         ],
         closest_distances=[_closest(pair) for pair in measured["closest"]],
         max_training_atoms=len(measured["largest"]["numbers"]),
-        export=_export(rows),
+        export=_export(form, rows),
         licence=description.licence,
         limits=[*_limits(checkpoint, elements), *description.limits],
     )
@@ -137,9 +139,11 @@ def _closest(pair: Mapping[str, Any]) -> card_pb2.ClosestDistance:
     return card_pb2.ClosestDistance(first=first, second=second, distance_angstrom=pair["distance"])
 
 
-def _export(rows: Sequence[Row]) -> card_pb2.ExportRecord:
+def _export(form: Form, rows: Sequence[Row]) -> card_pb2.ExportRecord:
     return card_pb2.ExportRecord(
-        method=METHOD,
+        method=form.method,
+        terms=form.terms,
+        largest_error=max((row.largest_error for row in rows if row.case != CLOSE), default=0.0),
         tolerance=TOLERANCE,
         verification=[
             card_pb2.VerificationRow(

@@ -12,23 +12,28 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from atomlens.export.layers import LOG2, ShiftedSoftplus
+from atomlens.export.form import CompiledForm, Form
 from atomlens.export.model import Model
-from atomlens.export.neighborhood import Field, NeighborTable
+from atomlens.server.bundle import ATOMS, MOLECULES, PROBE
 
 OPSET = 18
 IR_VERSION = 10
-METHOD = "filters as trained; softplus as max(x, 0) - log(sigmoid(|x|)); neighbor table without scatter"
 ATOMS_INPUTS = ("numbers", "positions", "neighbors", "shifts")
+ATOMS_AXES = {
+    "numbers": ("atoms",),
+    "positions": ("atoms",),
+    "neighbors": ("atoms", "slots"),
+    "shifts": ("atoms", "slots"),
+}
+MOLECULES_AXES = {"numbers": ("molecules", "slots"), "positions": ("molecules", "slots")}
 
 
 class AtomsGraph(nn.Module):
     """contributions and context of atoms, from what the engine feeds: the graph `atoms` of a bundle."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, form: Form) -> None:
         super().__init__()
-        self.model = _compiled(model)
-        self.cutoff: float = model.network.settings.cutoff_angstrom
+        self.form = form
 
     def forward(
         self, numbers: Tensor, positions: Tensor, neighbors: Tensor, shifts: Tensor
@@ -41,17 +46,35 @@ class AtomsGraph(nn.Module):
             neighbors: (atoms, slots) int64, −1 for none.
             shifts: (atoms, slots, 3) in Å.
         """
-        table = NeighborTable(positions, neighbors, shifts, self.cutoff)
-        contributions, context = self.model(numbers, self.model.network.prepare(numbers, table))
+        contributions, context = self.form(numbers, self.form.table(positions, neighbors, shifts))
         return (contributions,) if context is None else (contributions, context)
+
+
+class MoleculesGraph(nn.Module):
+    """contributions of the atoms of small molecules: the graph `molecules` of a bundle."""
+
+    def __init__(self, form: CompiledForm) -> None:
+        super().__init__()
+        self.form = form
+
+    def forward(self, numbers: Tensor, positions: Tensor) -> Tensor:
+        """Return contributions (molecules, slots) in the head's unit; of padding they mean nothing.
+
+        Args:
+            numbers: (molecules, slots) int64, 0 for padding.
+            positions: (molecules, slots, 3) in Å.
+        """
+        contributions, _ = self.form(numbers.flatten(), self.form.molecules(numbers, positions))
+        values: Tensor = contributions.view(numbers.shape)
+        return values
 
 
 class ProbeGraph(nn.Module):
     """Ω at points for elements, from the field that the engine feeds: the graph `probe` of a bundle."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, form: Form) -> None:
         super().__init__()
-        self.model = _compiled(model)
+        self.form = form
 
     def forward(self, points: Tensor, elements: Tensor, positions: Tensor, carried: Tensor) -> Tensor:
         """Return Ω (elements, points) in the head's unit.
@@ -62,39 +85,32 @@ class ProbeGraph(nn.Module):
             positions: of the field, (field, 3) in Å.
             carried: numbers (field,) int64, or context (layers, field, features), as the network carries.
         """
-        return self.model.probe(elements, Field(points, positions), carried)
+        return self.form.probe(elements, self.form.field(points, positions), carried)
 
 
-class CompiledSoftplus(nn.Module):
-    """ssp(x) = max(x, 0) − ln σ(|x|) − ln 2: exact at both ends and vectorised by the runtime."""
+def export_graphs(model: Model, form: Form) -> dict[str, bytes]:
+    """Return the graphs of a model in a form, by the names of their files.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ssp(x), the same shape."""
-        return torch.relu(x) - torch.log(torch.sigmoid(torch.abs(x))) - LOG2
-
-
-def export_atoms(model: Model) -> bytes:
-    """Return the graph `atoms` of a model: one file with its weights inside, the same bytes every time."""
-    example = dict(zip(ATOMS_INPUTS, _atoms_example(model), strict=True))
-    axes = {
-        "numbers": ("atoms",),
-        "positions": ("atoms",),
-        "neighbors": ("atoms", "slots"),
-        "shifts": ("atoms", "slots"),
+    Each is one file with its weights inside, the same bytes every time.
+    """
+    head, element = model.settings.head.name, model.network.settings.elements[0]
+    narrow = copy.deepcopy(form).float().eval()
+    atoms = AtomsGraph(narrow)
+    example = _atoms_example(element)
+    graphs = {
+        ATOMS: _export(atoms, dict(zip(ATOMS_AXES, example, strict=True)), ATOMS_AXES, output_names(model))
     }
-    return _export(AtomsGraph(model), example, axes, output_names(model))
-
-
-def export_probe(model: Model) -> bytes:
-    """Return the graph `probe` of a model, made like `atoms`."""
+    if isinstance(narrow, CompiledForm):
+        molecules = dict(zip(MOLECULES_AXES, _molecules_example(element), strict=True))
+        graphs[MOLECULES] = _export(MoleculesGraph(narrow), molecules, MOLECULES_AXES, [head])
     axes = {
         "points": ("points",),
         "elements": ("elements",),
         "positions": ("field",),
         model.network.carries: (None, "field") if model.network.carries == "context" else ("field",),
     }
-    example = dict(zip(axes, _probe_example(model), strict=True))
-    return _export(ProbeGraph(model), example, axes, [model.settings.head.name])
+    probe = dict(zip(axes, _probe_example(atoms, example), strict=True))
+    return graphs | {PROBE: _export(ProbeGraph(narrow), probe, axes, [head])}
 
 
 def _export(
@@ -136,30 +152,26 @@ def output_names(model: Model) -> list[str]:
     return [model.settings.head.name, *(["context"] if model.settings.family == "schnet" else [])]
 
 
-def _compiled(model: Model) -> Model:
-    """Return a copy of the model in float32 with the activations that the runtime is fast at."""
-    twin = copy.deepcopy(model).float().eval()
-    for module in list(twin.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, ShiftedSoftplus):
-                setattr(module, name, CompiledSoftplus())
-    return twin
-
-
-def _atoms_example(model: Model) -> tuple[Tensor, ...]:
+def _atoms_example(element: int) -> tuple[Tensor, ...]:
     """Return inputs of three atoms and two slots: a dimension of one would be taken for a constant."""
-    numbers = torch.tensor([model.network.settings.elements[0]] * 3)
     positions = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.5, 0.0]])
     neighbors = torch.tensor([[1, 2], [0, 2], [0, -1]])
-    return numbers, positions, neighbors, torch.zeros(3, 2, 3)
+    return torch.tensor([element] * 3), positions, neighbors, torch.zeros(3, 2, 3)
 
 
-def _probe_example(model: Model) -> tuple[Tensor, ...]:
+def _molecules_example(element: int) -> tuple[Tensor, Tensor]:
+    """Return inputs of two molecules with three slots."""
+    positions = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.5, 0.0]])
+    return torch.tensor([[element] * 3, [element, element, 0]]), torch.stack([positions, positions])
+
+
+def _probe_example(atoms: AtomsGraph, example: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Return inputs of four points, two elements and three atoms."""
-    numbers, positions, *table = _atoms_example(model)
-    _, *context = AtomsGraph(model)(numbers, positions, *table)
+    numbers, positions, *_ = example
+    with torch.no_grad():
+        _, *context = atoms(*example)
     points = torch.tensor([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0], [0.0, 2.0, 0.0], [9.0, 0.0, 0.0]])
-    return points, numbers[:2], positions, context[0].detach() if context else numbers
+    return points, numbers[:2], positions, context[0] if context else numbers
 
 
 def _strip(proto: onnx.ModelProto) -> None:
@@ -174,12 +186,14 @@ def _strip(proto: onnx.ModelProto) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the exporter's notes about its own progress off the user's terminal."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -30,6 +30,11 @@ class ShiftedSoftplus(nn.Module):
         return shifted_softplus(x)
 
 
+def linears(network: nn.Module) -> list[nn.Linear]:
+    """Return the linear layers that `mlp` made, in order."""
+    return [part for part in network.modules() if isinstance(part, nn.Linear)]
+
+
 def mlp(*sizes: int) -> nn.Sequential:
     """Return linear layers of the given sizes with ssp between them and none after the last."""
     layers: list[nn.Module] = []

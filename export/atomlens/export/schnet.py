@@ -51,27 +51,32 @@ class SchNet(nn.Module):
         self.blocks = nn.ModuleList(Interaction(settings) for _ in range(settings.blocks))
         self.output = mlp(width, width // 2, 1)
 
+    @property
+    def interactions(self) -> list[Interaction]:
+        """The blocks, in order."""
+        return [block for block in self.blocks if isinstance(block, Interaction)]
+
     def prepare(self, numbers: Tensor, neighborhood: Neighborhood) -> Neighborhood:  # noqa: ARG002
         """Return the neighborhood itself: nothing before the first weight is worth keeping."""
         return neighborhood
 
     def forward(self, numbers: Tensor, neighborhood: Neighborhood) -> AtomOutput:
-        """Return y (atoms,) and the features that enter each block as context."""
+        """Return y (atoms,) and, as context, the W_in x that atoms send in each block."""
         x = self.embedding(numbers)  # (atoms, features)
         waves = self.gaussians(neighborhood.distances)  # (..., gaussians)
         layers = []
-        for block in self.blocks:
-            layers.append(x)
-            x = x + block(x, waves, neighborhood)
+        for block in self.interactions:
+            layers.append(block.project(x))
+            x = x + block(layers[-1], waves, neighborhood)
         return AtomOutput(self.output(x)[:, 0], torch.stack(layers))
 
     def probe(self, elements: Tensor, neighborhood: Neighborhood, carried: Tensor) -> Tensor:
-        """Return y = out(a_A + Σ_l v^l(Σ_i (W_in x_i^l) ∘ W^l(|r − r_i|))): (elements, points).
+        """Return y = out(a_A + Σ_l v^l(Σ_i p_i^l ∘ W^l(|r − r_i|))): (elements, points), p = W_in x.
 
         Messages never read the state of their receiver, so that all elements share them.
         """
         waves = self.gaussians(neighborhood.distances)  # (..., gaussians)
-        changes = [block(x, waves, neighborhood) for block, x in zip(self.blocks, carried, strict=True)]
+        changes = [block(sent, waves, neighborhood) for block, sent in zip(self.blocks, carried, strict=True)]
         felt = torch.stack(changes).sum(0)  # (points, features)
         z = self.embedding(elements)[:, None] + felt  # (elements, points, features)
         values: Tensor = self.output(z)[:, :, 0]
@@ -94,7 +99,7 @@ class Gaussians(nn.Module):
 
 
 class Interaction(nn.Module):
-    """v = W_d ssp(W_out c + b) + b_d  with  c_i = Σ_j (W_in x_j) ∘ W(r_ij)."""
+    """v = W_d ssp(W_out c + b) + b_d  with  c_i = Σ_j p_j ∘ W(r_ij)  and  p = W_in x."""
 
     def __init__(self, settings: SchNetSettings) -> None:
         super().__init__()
@@ -105,10 +110,10 @@ class Interaction(nn.Module):
         self.update = mlp(width, width, width)
         nn.init.xavier_uniform_(self.project.weight)
 
-    def forward(self, x: Tensor, waves: Tensor, neighborhood: Neighborhood) -> Tensor:
-        """Return the change of x: (atoms, features)."""
+    def forward(self, sent: Tensor, waves: Tensor, neighborhood: Neighborhood) -> Tensor:
+        """Return the change of x from what neighbors send: (atoms, features)."""
         cutoff = cosine_cutoff(neighborhood.distances, self.cutoff)
         filters = self.filters(waves) * cutoff[..., None]  # (..., features)
-        messages = neighborhood.convolve(self.project(x), filters)  # (atoms, features)
+        messages = neighborhood.convolve(sent, filters)  # (atoms, features)
         change: Tensor = self.update(messages)
         return change

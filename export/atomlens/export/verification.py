@@ -29,7 +29,7 @@ from atomlens.server.errors import BundleError, EngineError
 from atomlens.server.model import Model as Served
 from atomlens.server.neighbors import find_pairs, make_table
 from atomlens.server.structures import Floats, Integers, Structures
-from atomlens.server.verification import TOLERANCE, Row, largest_error, verify_probes
+from atomlens.server.verification import TOLERANCE, Row, largest_error, verify_molecules, verify_probes
 
 Points = Mapping[int, Floats]  # (points, 3) Å by the row of a structure in its batch
 
@@ -66,7 +66,8 @@ def verify(
     _check(rows)
     cases = [_with_probes(twin, case, points[case.name]) for case in cases]
     try:
-        rows += verify_probes(_serve(graphs, card_json), cases, {})
+        served = _serve(graphs, card_json)
+        rows += [*verify_molecules(served, cases, {}), *verify_probes(served, cases, {})]
     except (BundleError, EngineError) as error:
         raise VerificationError(f"the engine cannot serve the graphs: {error}", rows) from error
     _check(rows)
@@ -127,12 +128,18 @@ def _verify_atoms(
         expected = reference(twin, structures)
         got = _run(session, structures, twin.network.settings.cutoff_angstrom)
         rows += [
-            Row(name, output, len(structures), largest_error(got[output], expected[output]))
+            Row(name, output, len(structures), _error(output, got[output], expected[output]))
             for output in output_names(twin)
         ]
         head = twin.settings.head.name
         cases.append(Case(name, structures, {head: expected[head]}))
     return rows, cases
+
+
+def _error(output: str, got: Floats, expected: Floats) -> float:
+    """Return the largest error; of the context, which has no unit, relative to its largest value above 1."""
+    size = max(float(np.abs(expected).max(initial=1.0)), 1.0) if output == "context" else 1.0
+    return largest_error(got, expected) / size
 
 
 def _with_probes(twin: Model, case: Case, points: Points) -> Case:

@@ -540,10 +540,16 @@ class ExportRecord(_message.Message):
     TOLERANCE_FIELD_NUMBER: _builtins.int
     VERIFICATION_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
+    LARGEST_ERROR_FIELD_NUMBER: _builtins.int
     method: _builtins.str
     """How filters and activations were written."""
     tolerance: _builtins.float
     """Largest error allowed, in the head's unit per atom."""
+    terms: _builtins.int
+    """Functions of the distance that filters are expanded in; 0 where they are as trained."""
+    largest_error: _builtins.float
+    """Largest error found in contributions and, away from nuclei, in values of probes, in the head's unit."""
     @_builtins.property
     def verification(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerificationRow]:
         """Largest error found for each case."""
@@ -559,10 +565,12 @@ class ExportRecord(_message.Message):
         tolerance: _builtins.float = ...,
         verification: _abc.Iterable[Global___VerificationRow] | None = ...,
         versions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        terms: _builtins.int = ...,
+        largest_error: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "tolerance", b"tolerance", "verification", b"verification", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["largest_error", b"largest_error", "method", b"method", "terms", b"terms", "tolerance", b"tolerance", "verification", b"verification", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

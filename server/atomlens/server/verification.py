@@ -65,9 +65,20 @@ def verify_bundle(path: Path, provider: str = "cpu") -> list[Row]:
     rows: list[Row] = []
     for name, group in _groups(cases, VARIANTS).items():
         rows += _rows(model, name, _count(group), [_atom_errors(model, case) for case in group])
-        if model.takes_molecules:
-            rows += _dense_rows(model, name, group)
+    rows += verify_molecules(model, cases, VARIANTS)
     return [*rows, *verify_probes(model, cases, VARIANTS)] if model.takes_probes else rows
+
+
+def verify_molecules(model: Model, cases: Sequence[Case], variants: Variants) -> list[Row]:
+    """Return the errors of small molecules in the dense graph, no rows for a model without one.
+
+    Raises:
+        EngineError: the graph failed on a case.
+    """
+    rows: list[Row] = []
+    for name, group in _groups(cases, variants).items() if model.takes_molecules else ():
+        rows += _dense_rows(model, name, group)
+    return rows
 
 
 def verify_probes(model: Model, cases: Sequence[Case], variants: Variants) -> list[Row]:

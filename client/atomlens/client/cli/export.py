@@ -24,6 +24,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--name", help="of the model; by default the run's directory for best.pt, else the file's own name"
     )
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="leave the network as it was trained instead of compiling it, which is ten times slower or more",
+    )
     card = parser.add_argument_group("card", "what the checkpoint cannot know")
     card.add_argument("--data", default="", help="the data set and where it was published")
     card.add_argument("--data-licence", default="", help="its licence, an SPDX identifier")
@@ -59,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         limits=tuple(args.limits),
     )
     try:
-        path, rows = export_bundle(Checkpoint.load(args.checkpoint), args.repository, description)
+        path, rows = export_bundle(Checkpoint.load(args.checkpoint), args.repository, description, args.exact)
     except VerificationError as error:
         print(format_rows(error.rows, TOLERANCE), file=sys.stderr)
         raise

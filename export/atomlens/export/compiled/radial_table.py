@@ -1,0 +1,40 @@
+"""Radial table: functions of the distance, tabulated between zero and the cutoff."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding
+
+KNOTS = 4097
+
+
+def knots(cutoff: float) -> Tensor:
+    """Return the distances at which functions are tabulated: (knots,) float64, Å."""
+    return torch.linspace(0.0, cutoff, KNOTS, dtype=torch.float64)
+
+
+class RadialTable(nn.Module):
+    """f(r) = f_k + (r/h − k)(f_{k+1} − f_k) with k = ⌊r/h⌋, and 0 from the cutoff on.
+
+    With 4,096 steps h the error is h²/8 f'' = 1.9e-7 Å² f''. The price of a function is that of reading it.
+    """
+
+    values: Tensor
+    steps: Tensor
+
+    def __init__(self, values: Tensor, cutoff: float) -> None:
+        """Keep values (knots, functions) at `knots`; the last row is zero."""
+        super().__init__()
+        self.scale = (len(values) - 1) / cutoff
+        self.last = float(len(values) - 1)
+        self.register_buffer("values", values)
+        self.register_buffer("steps", torch.cat([values.diff(dim=0), torch.zeros_like(values[:1])]))
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """Return all functions: (..., functions)."""
+        place = torch.clamp(distances * self.scale, max=self.last)
+        below = torch.floor(place)
+        rows = below.to(torch.int64)
+        part = (place - below)[..., None]
+        return embedding(rows, self.values) + part * embedding(rows, self.steps)
