@@ -13,9 +13,9 @@ import grpc
 
 from atomlens.client.address import checked_address
 from atomlens.client.errors import InputError
+from atomlens.client.message_size import MAX_MESSAGE_BYTES
 from atomlens.client.requests import embedding_request
 from atomlens.client.translation import translated
-from atomlens.client.wire import MAX_MESSAGE_BYTES
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,

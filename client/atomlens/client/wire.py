@@ -12,7 +12,6 @@ from atomlens.client.batch_head import BatchHead
 from atomlens.client.errors import InputError, InternalError
 from atomlens.client.explanation import ModelReference
 from atomlens.client.explanations import Explanations
-from atomlens.client.message_size import MAX_MESSAGE_BYTES as MAX_MESSAGE_BYTES
 from atomlens.client.structure import Floats, StructureLike
 from atomlens.client.structures import Bools, Structures
 from atomlens.client.translation import of_one_structure
