@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atomlens.server.dense_work import MOST_ATOMS, RUN_SLOTS, WIDEST_ANGSTROM, DenseWork, are_small, centred
+from atomlens.server.dense_work import MOST_ATOMS, WIDEST_ANGSTROM, DenseWork, are_small, centred
+from atomlens.server.shapes import EXACT, ROUNDED, Shapes
 from atomlens.server.structures import Structures
 
 
@@ -56,13 +57,13 @@ def test_taking_structures_is_making_their_work(counts: list[int], seed: int, da
 
 
 @settings(max_examples=60, deadline=None)
-@given(counts=batches, seed=st.integers(0, 2**32 - 1))
-def test_runs_hold_every_atom_once(counts: list[int], seed: int) -> None:
+@given(counts=batches, seed=st.integers(0, 2**32 - 1), shapes=st.sampled_from([EXACT, ROUNDED]))
+def test_runs_hold_every_atom_once(counts: list[int], seed: int, shapes: Shapes) -> None:
     """Each molecule in a row of its own, its atoms in order, zeros in the slots that are empty."""
     work = random_work(counts, seed)
     numbers, positions = np.zeros_like(work.numbers), np.full_like(work.positions, np.nan)
-    for run in work.runs():
-        assert run.real.size * run.real.shape[1] <= RUN_SLOTS
+    for run in work.runs(shapes):
+        assert run.real.size * run.real.shape[1] <= shapes.pairs
         numbers[run.atoms] += run.numbers[run.real]
         positions[run.atoms] = run.positions[run.real]
         assert not run.numbers[~run.real].any()

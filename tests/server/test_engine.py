@@ -11,9 +11,11 @@ import pytest
 from atomlens.server.admission import admit
 from atomlens.server.engine import Engine, finish
 from atomlens.server.errors import EngineError, InputError, UnknownModelError
+from atomlens.server.heads import OffsetParts
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model, Outputs
-from atomlens.server.structures import Structures
+from atomlens.server.repository import BUNDLED, Repository
+from atomlens.server.structures import Floats, Structures
 from atomlens.server.work import Work
 
 
@@ -100,3 +102,22 @@ def test_a_structure_that_the_runtime_fails_on_fails_alone(
     monkeypatch.undo()
     expected = engine.explain(water, "toy-bpnn-energy").heads[0].properties[0]
     assert explanations.heads[0].properties == pytest.approx([expected] * 4, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["schnet-qm9-energy", "bpnn-qm9-energy"])
+def test_company_changes_contributions_by_the_last_bits_of_float32(name: str, g2: Structures) -> None:
+    """By 1e-6 eV at most, alone or among others in any order: on 3,000 molecules of QM9 it was 5e-7."""
+    version = max((BUNDLED / name).iterdir(), key=lambda path: int(path.name))
+    engine = Engine(Repository([Model.load(version, "cpu")]))
+
+    def contributions(structures: Structures) -> Floats:
+        parts = engine.explain(structures, name).heads[0].parts
+        assert isinstance(parts, OffsetParts)
+        return parts.model
+
+    together = contributions(g2)
+    alone = np.concatenate([contributions(g2.take([row])) for row in range(len(g2))])
+    backwards = np.arange(len(g2))[::-1]
+    turned = contributions(g2.take(backwards))
+    assert np.abs(alone - together).max() < 1e-6
+    assert np.abs(turned - together[g2.atoms_of(backwards)]).max() < 1e-6

@@ -11,6 +11,7 @@ from atomlens.server.dense_work import DenseWork
 from atomlens.server.errors import BundleError
 from atomlens.server.model import Model
 from atomlens.server.repository import Repository
+from atomlens.server.shapes import ROUNDED, SHAPES
 from atomlens.server.structures import Structures
 
 from .pair_model import MOLECULES_GRAPH, contributions, write_bundle
@@ -52,6 +53,16 @@ def test_small_molecules_have_the_values_of_the_network(tmp_path: Path, g2: Stru
         alone, atoms = g2.take([row]), g2.atoms_of(np.array([row]))
         values = model.run(DenseWork.of(alone, alone.counts))["energy"]
         assert np.abs(values - expected[atoms]).max() < 1e-5
+
+
+def test_empty_slots_and_molecules_change_nothing(
+    tmp_path: Path, g2: Structures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the shapes that a GPU computes in, here on the CPU, as in those that fit."""
+    monkeypatch.setitem(SHAPES, "cpu", ROUNDED)
+    model = Model.load(write_bundle(tmp_path, g2), "cpu")
+    values = model.run(DenseWork.of(g2, g2.counts))["energy"]
+    assert np.abs(values - contributions(g2)).max() < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from atomlens.server.cases import CASES, Case, dump_cases, load_cases
+from atomlens.server.dense_work import are_small
 from atomlens.server.errors import BundleError
+from atomlens.server.repository import BUNDLED
 from atomlens.server.structures import Floats, Structures
 from atomlens.server.variants import VARIANTS
 from atomlens.server.verification import CLOSE, IN_PLACE, TOLERANCE, Row, largest_error, verify_bundle
@@ -57,17 +60,34 @@ def errors(bundle: Path) -> dict[str, float]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_exported_bundle_passes_in_every_case_and_variant(toy_repository: Path, name: str) -> None:
-    """Stored cases, rotations, reflections, translations, permutations and single structures all agree."""
+    """Stored cases, rotations, reflections, translations, permutations and single structures all agree.
+
+    In both graphs, where the dense one takes any of a case's structures.
+    """
     rows = verify_bundle(toy_repository / name / "1")
     assert all(row.within(TOLERANCE) for row in rows)
-    cases = [case.name for case in load_cases((toy_repository / name / "1" / CASES).read_bytes())]
+    stored = load_cases((toy_repository / name / "1" / CASES).read_bytes())
+    cases, small = (
+        [case.name for case in stored],
+        [case for case in stored if are_small(case.structures).any()],
+    )
     atoms, probes = [*cases, *VARIANTS], [*cases, *VARIANTS][:-1]
     assert [row.case for row in rows] == [
         *atoms,
+        *(f"{case}, dense" for case in (*(one.name for one in small), *VARIANTS)),
         *(f"probes, {probed}" for probed in probes),
         CLOSE,
         IN_PLACE,
     ]
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" not in ort.get_available_providers(), reason="no CUDA here")
+@pytest.mark.parametrize(
+    "version", sorted(BUNDLED.glob("*/*")), ids=lambda path: f"{path.parts[-2]}-{path.name}"
+)
+def test_bundled_models_agree_with_their_networks_on_a_gpu(version: Path) -> None:
+    """As on the CPU, in every case and variant, in both graphs and of probes."""
+    assert all(row.within(TOLERANCE) for row in verify_bundle(version, "cuda"))
 
 
 def test_a_changed_graph_is_refused_by_its_digest(bundle: Path) -> None:
@@ -179,8 +199,8 @@ def test_small_molecules_have_rows_of_their_own_where_a_graph_takes_them(
     both = Structures.concatenate([g2, large])
     rows = verify_bundle(write_bundle(tmp_path / "right", both))
     names = ["molecules", *VARIANTS]
-    assert [row.case for row in rows] == [case for name in names for case in (name, f"{name}, dense")]
-    assert [row.structures for row in rows] == [len(both), len(g2)] * len(names)
+    assert [row.case for row in rows] == [*names, *(f"{name}, dense" for name in names)]
+    assert [row.structures for row in rows] == [len(both)] * len(names) + [len(g2)] * len(names)
     assert all(row.within(TOLERANCE) for row in rows)
     wrong = MOLECULES_GRAPH.replace("0.1>", "0.101>")
     rows = verify_bundle(write_bundle(tmp_path / "wrong", both, wrong))

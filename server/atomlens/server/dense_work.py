@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from atomlens.server.shapes import EXACT, Shapes
 from atomlens.server.structures import Integers, Structures, ragged_arange
 from atomlens.server.work import Load
 
 MOST_ATOMS = 48  # of a molecule; beyond, most pairs are further apart than the cutoff and a table is faster
 WIDEST_ANGSTROM = 64.0  # that a molecule may be: float32 tells places in it apart to 2e-6 Å
-RUN_SLOTS = 10_000  # pairs of slots computed together, as of 30 molecules of 18 atoms: more leave the cache
 
 Mask = npt.NDArray[np.bool_]
 Narrow = npt.NDArray[np.float32]
@@ -71,19 +71,24 @@ class DenseWork:
             yield DenseWork(self.counts[mine], self.costs[mine], self.numbers[atoms], self.positions[atoms])
             first, atom = last, atoms.stop
 
-    def runs(self) -> Iterator[Padded]:
+    def runs(self, shapes: Shapes = EXACT) -> Iterator[Padded]:
         """Yield the molecules in padded arrays, similar sizes together so that little is padded."""
         order = np.argsort(self.counts, kind="stable")
-        starts, squares = np.cumsum(self.counts) - self.counts, self.counts[order] ** 2
+        starts, slots = np.cumsum(self.counts) - self.counts, shapes.slots(self.counts[order])
         while len(order):
-            slots = np.arange(1, len(order) + 1) * squares
-            many = max(int(np.searchsorted(slots, RUN_SLOTS, side="right")), 1)
-            chosen, order, squares = order[:many], order[many:], squares[many:]
-            yield self._padded(starts[chosen, None], self.counts[chosen, None])
+            pairs = np.arange(1, len(order) + 1) * slots**2
+            many = max(int(np.searchsorted(pairs, shapes.pairs, side="right")), 1)
+            many = min(many, shapes.most_molecules(int(slots[many - 1])))
+            shape = shapes.molecules(many), int(slots[many - 1])
+            yield self._padded(starts[order[:many], None], self.counts[order[:many], None], shape)
+            order, slots = order[many:], slots[many:]
 
-    def _padded(self, starts: Integers, counts: Integers) -> Padded:
-        """Return molecules, whose first atoms and sizes are (molecules, 1), the last one not the smallest."""
-        slots = np.arange(counts[-1, 0])
+    def _padded(self, starts: Integers, counts: Integers, shape: tuple[int, int]) -> Padded:
+        """Return molecules, whose first atoms and sizes are (molecules, 1), with empty ones for the shape."""
+        if shape[0] > len(counts):
+            empty = np.zeros((shape[0] - len(counts), 1), np.int64)
+            starts, counts = np.concatenate([starts, empty]), np.concatenate([counts, empty])
+        slots = np.arange(shape[1])
         real = slots < counts
         atoms = np.where(real, starts + slots, 0)  # (molecules, slots)
         numbers, positions = self.numbers.take(atoms), self.positions.take(atoms, 0)

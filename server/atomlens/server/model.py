@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from atomlens.server.bundle import Bundle
 from atomlens.server.card import Card, Head
-from atomlens.server.dense_work import DenseWork
+from atomlens.server.dense_work import MOST_ATOMS, DenseWork
 from atomlens.server.errors import BundleError, InputError, UnusableModelError
 from atomlens.server.limits import Limits
 from atomlens.server.neighbors import NeighborTable, find_pairs, make_table
 from atomlens.server.probes.session import ProbeSession
 from atomlens.server.session import AtomsSession, MoleculesSession
+from atomlens.server.shapes import SHAPES
 from atomlens.server.structures import Floats, Integers, Structures
 from atomlens.server.table_work import TableWork
 from atomlens.server.work import Work
@@ -34,6 +35,7 @@ class Model:
             )
         self.name, self.version, self.bundle, self.provider = name, version, bundle, provider
         self._session = AtomsSession(bundle.atoms, bundle.card, provider)
+        self._shapes = SHAPES[provider]
         self._molecules: MoleculesSession | None = None
         if bundle.molecules is not None:
             self._molecules = MoleculesSession(bundle.molecules, bundle.card, provider)
@@ -104,7 +106,7 @@ class Model:
     def _run_dense(self, work: DenseWork) -> Outputs:
         assert self._molecules is not None
         outputs = {head.name: np.empty(len(work.numbers)) for head in self.card.heads}
-        for run in work.runs():
+        for run in work.runs(self._shapes):
             for name, values in self._molecules.run(run.numbers, run.positions).items():
                 outputs[name][run.atoms] = values[run.real]
         return outputs
@@ -155,10 +157,14 @@ class Model:
             self._warm_up_probes(work)
 
     def _warm_up_molecules(self, work: DenseWork) -> None:
-        """Run the same structures side by side, the one atom among empty slots."""
+        """Run the same structures side by side, one atom among empty slots, and what needs most memory."""
         outputs = self.run(work)
         if not all(np.isfinite(values).all() for values in outputs.values()):
             raise BundleError("molecules.onnx: gives numbers that are not finite")
+        assert self._molecules is not None
+        if self._shapes.doubling:
+            for shape in self._shapes.largest(MOST_ATOMS):
+                self._molecules.run(np.zeros(shape, np.int64), np.zeros((*shape, 3), np.float32))
 
     def _warm_up_probes(self, work: TableWork) -> None:
         """Carry a probe of every element past the atoms."""

@@ -19,6 +19,8 @@ Provider = Literal["cpu", "cuda"]
 PROVIDERS: dict[str, str] = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 INPUTS = frozenset({"numbers", "positions", "neighbors", "shifts"})
 DENSE_INPUTS = frozenset({"numbers", "positions"})
+# Full float32 for parity with the CPU, and memory that grows by what is asked for, not by doubling.
+CUDA = {"use_tf32": "0", "arena_extend_strategy": "kSameAsRequested"}
 CONTEXT = "context"
 FLOATS = "tensor(float)"
 NOWHERE = "/nonexistent"  # where weights outside the file are looked for: they are refused
@@ -171,7 +173,7 @@ def _open(file: str, graph: bytes, provider: str, threads: int) -> ort.Inference
     name = PROVIDERS[provider]
     if provider == "cuda":
         ort.preload_dlls()
-    chosen = (name, {"use_tf32": "0"}) if provider == "cuda" else name
+    chosen = (name, CUDA) if provider == "cuda" else name
     try:
         session = ort.InferenceSession(graph, options, providers=[chosen])
     except Exception as error:  # the runtime's own errors share no base class
