@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.material import Material, checkpoint_file, graph_file, save_tables, write_networks
+from benchmarks.material import Material, checkpoint_file, graph_file, save_dense, save_tables, write_networks
 from benchmarks.memory import memory
 from benchmarks.process import ROOT, ContenderError, Process
 from benchmarks.rounds import say
@@ -16,6 +16,7 @@ from benchmarks.server import Server
 from benchmarks.settings import MODEL, OTHER_MODEL, Settings
 
 HEAD = "energy"
+DENSE = "molecules.onnx"
 CUTOFF_ANGSTROM = 5.0  # of the bundled QM9 models
 REQUEST, TABLES = 512, 64  # structures of a request to the engine, and of a batch with tables
 PEERS = {
@@ -34,7 +35,7 @@ class Cast:
         self._processes: dict[str, Process] = {}
         self._stack = ExitStack()
         try:
-            self.server = self._stack.enter_context(Server(settings.provider))
+            self.server = self._stack.enter_context(Server(settings.provider, material.models))
             self._start_all()
         except BaseException:
             self._stack.close()
@@ -55,7 +56,11 @@ class Cast:
 
     def graph_of(self, model: str) -> Path:
         """Return the graph that the engine runs for small molecules."""
-        return graph_file(model, str(self.feeds[model]["graph"]))
+        return self.bundled(model, str(self.feeds[model]["graph"]))
+
+    def bundled(self, model: str, name: str) -> Path:
+        """Return a file of a model."""
+        return graph_file(model, name, self.material.models)
 
     def start(self, name: str, module: str, given: Mapping[str, Any], python: Path | None = None) -> None:
         """Start a contender with what its ``make`` is given, or note why it cannot be had."""
@@ -83,10 +88,11 @@ class Cast:
     def _start_all(self) -> None:
         pool = {"pool": self.material.pool_file}
         ours = {**pool, "provider": self.settings.provider}
+        engine = {**ours, "models": self.material.models}
         write_networks(self.material)
-        self.start("engine", "contenders.engine", ours)
+        self.start("engine", "contenders.engine", engine)
         self.start("asking", "contenders.asking", {**pool, "address": self.server.address})
-        self.start("local", "contenders.asking", ours)
+        self.start("local", "contenders.asking", engine)
         self.start("identity", "contenders.identity", {})
         self.start("eager", "contenders.eager", {**ours, "checkpoint": str(checkpoint_file(MODEL))})
         for model in (MODEL, OTHER_MODEL):
@@ -109,12 +115,21 @@ class Cast:
             self.start(f"session {core}", "contenders.sessions", given)
 
     def _start_tables(self) -> None:
-        """Start the naive graph and the bundle's `atoms.onnx` on the same batches with neighbor tables."""
+        """Start the naive graph and the bundle's own on batches that are the same for all."""
         tables = self.material.file("tables.npz")
         save_tables(Path(tables), self.material.pool, CUTOFF_ANGSTROM, TABLES)
-        for name, graph in (("naive", self.material.naive_file), ("atoms", graph_file(MODEL, "atoms.onnx"))):
+        for name, graph in (
+            ("naive", self.material.naive_file),
+            ("atoms", self.bundled(MODEL, "atoms.onnx")),
+        ):
             given = self._graph(graph, tables)
             self.start(name, "contenders.sessions", {**given, "sessions": self.settings.cores})
+
+        if self.feeds[MODEL]["graph"] == DENSE:
+            sorted_file = self.material.file("sorted.npz")
+            save_dense(Path(sorted_file), self.material.pool, TABLES)
+            given = self._graph(self.bundled(MODEL, DENSE), sorted_file)
+            self.start("sorted", "contenders.sessions", {**given, "sessions": self.settings.cores})
 
     def _start_schnetpack(self, given: Mapping[str, Any]) -> None:
         for core in range(self.settings.cores):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.breakdown import breakdown
 from benchmarks.limits import limits
 from benchmarks.ratios import RATIOS, Ratio, Results, sessions
-from benchmarks.tables import figure, over, percent, table
+from benchmarks.tables import figure, over, table
 
 INTRODUCTION = """# Benchmarks
 
@@ -46,7 +47,7 @@ def document(results: Results) -> str:
         _memory(results),
         _probes(results),
         _growth(results),
-        _profiles(results),
+        breakdown(results),
         _missing(results),
     ]
     return "\n".join(part.rstrip() + "\n" for part in parts if part)
@@ -230,30 +231,6 @@ def _growth(results: Results) -> str:
     header = ["atoms", "boxes at once", "pairs per atom", "µs per pair", "µs per atom"]
     lines = table(header, rows)
     return "\n".join(["## Size: periodic boxes of water, engine in process", "", *lines])
-
-
-def _profiles(results: Results) -> str:
-    parts = ["## Where the time goes"]
-    for name, one in results["graph_profiles"].items():
-        rows = [[row["operator"], percent(row["share"])] for row in one["operators"]]
-        each = one["us"] / one["structures"]
-        work = one["operations"] / one["structures"]
-        at_floor = work / results["floor"]["gemm_gflops"] / 1e3
-        parts += [
-            "",
-            f"The {name} graph ({one['graph']}), one thread: {each:.0f} µs a structure while profiled. Its "
-            f"matrix products are {work / 1e6:.2f} MFLOP a structure, {at_floor:.0f} µs at the floor.",
-            "",
-            *table(["operator", "share"], rows),
-        ]
-    seen = results["server_profile"]
-    rows = [[f"`{row['function']}`", percent(row["share"])] for row in seen["functions"]]
-    text = (
-        f"The server's threads under two streams, looked at {seen['looks']:,} times "
-        f"({seen['busy_threads']:.1f} of them busy on average; `run` of the runtime is the graph; threads of "
-        "compiled code cannot be looked into):"
-    )
-    return "\n".join([*parts, "", text, "", *table(["function", "share of busy looks"], rows)])
 
 
 def _missing(results: Results) -> str:

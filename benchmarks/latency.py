@@ -44,7 +44,9 @@ def _bare_session(cast: Cast) -> str:
     pool, feeds = cast.material.file("single pool.npz"), cast.material.file("single.npz")
     _closest(cast.material.pool).save(Path(pool))
     provider = {"provider": cast.settings.provider}
-    cast.start("engine of one", "contenders.engine", {"pool": pool, **provider})
+    cast.start(
+        "engine of one", "contenders.engine", {"pool": pool, "models": cast.material.models, **provider}
+    )
     cast["engine of one"].ask("record", path=feeds, model=MODEL, batch=1)
     save_feeds(Path(feeds), [Feed(1, load_feeds(feeds)[0].inputs)])
     given = {"graph": str(cast.graph_of(MODEL)), "feeds": feeds, "head": HEAD, **provider}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ class Material:
     directory: Path
     pool: Pool
     source: str  # what the molecules are
+
+    @property
+    def models(self) -> str:
+        """A copy of the bundled models, which all contenders use: it stays the same throughout the run."""
+        return str(self.directory / "models")
 
     @property
     def pool_file(self) -> str:
@@ -57,6 +63,7 @@ def prepared(settings: Settings) -> Iterator[Material]:
     with TemporaryDirectory(prefix="atomlens-benchmarks-") as directory:
         material = Material(Path(directory), pool, FROM_QM9 if given else MADE_UP)
         pool.save(Path(material.pool_file))
+        shutil.copytree(MODELS, material.models)
         yield material
 
 
@@ -90,9 +97,26 @@ def save_tables(path: Path, pool: Pool, cutoff: float, batch: int) -> None:
     save_feeds(path, feeds)
 
 
-def graph_file(model: str, name: str) -> Path:
-    """Return a graph of the highest version of a bundled model."""
-    versions = sorted((MODELS / model).iterdir(), key=lambda path: int(path.name))
+def save_dense(path: Path, pool: Pool, batch: int) -> None:
+    """Write batches of molecules of nearly one size as `molecules.onnx` reads them."""
+    order, parts, feeds = np.argsort(pool.counts, kind="stable"), pool.parts(), []
+    for rows in np.split(order, range(batch, len(order), batch)):
+        shape = len(rows), int(pool.counts[rows].max())
+        inputs: Arrays = {
+            "numbers": np.zeros(shape, np.int64),
+            "positions": np.zeros((*shape, 3), np.float32),
+        }
+        for slot, row in enumerate(rows):
+            numbers, positions = parts[row]
+            inputs["numbers"][slot, : len(numbers)] = numbers
+            inputs["positions"][slot, : len(numbers)] = positions - positions.mean(axis=0)
+        feeds.append(Feed(len(rows), inputs))
+    save_feeds(path, feeds)
+
+
+def graph_file(model: str, name: str, models: Path | str = MODELS) -> Path:
+    """Return a graph of the highest version of a model."""
+    versions = sorted((Path(models) / model).iterdir(), key=lambda path: int(path.name))
     return versions[-1] / name
 
 

@@ -58,7 +58,7 @@ def probe_wire(cast: Cast) -> dict[str, float]:
 def sleeping_reader(cast: Cast) -> dict[str, Any]:
     """Return the memory of a server whose client asked for a large map and reads nothing of it."""
     points = cast.settings.large_probe_points
-    with Server(cast.settings.provider) as server:
+    with Server(cast.settings.provider, cast.material.models) as server:
         given = {"pool": cast.material.pool_file, "address": server.address}
         with Process("benchmarks.contenders.asking", given) as asking:
             forget_peak(server.pid)

@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.cast import HEAD, Cast
 from benchmarks.contenders.sessions import open_session
 from benchmarks.feeds import load_feeds
+from benchmarks.probing import PROBES
 from benchmarks.rounds import say
 from benchmarks.settings import MODEL
 
@@ -23,12 +24,16 @@ SUFFIX = re.compile(r"_(kernel_time|fence_before|fence_after)$")
 
 
 def graph_profiles(cast: Cast) -> dict[str, Any]:
-    """Return time by operator in the graph that the engine runs and in the naive one."""
+    """Return time by operator in the graphs that the engine runs and in the naive one."""
     found = {}
     graphs = {
         "compiled": (cast.graph_of(MODEL), cast.material.file(f"{MODEL}.npz")),
         "naive": (Path(cast.material.naive_file), cast.material.file("tables.npz")),
     }
+    probe = cast.material.file("probe.npz")
+    given = {"elements": PROBES["one"], "points": cast.settings.probe_points}
+    cast["local"].ask("record_probe", path=probe, model=MODEL, **given)
+    graphs["probe"] = (cast.bundled(MODEL, "probe.onnx"), probe)
     for name, (graph, feeds) in graphs.items():
         found[name] = {"graph": graph.name, **profile(graph.read_bytes(), feeds, cast)}
     return found
@@ -71,7 +76,9 @@ def product_operations(told: Mapping[str, Any]) -> int:
 
 def server_profile(cast: Cast) -> dict[str, Any]:
     """Return what the threads of a server are seen doing while streams keep it busy."""
-    cast.start("served", "contenders.served", {"provider": cast.settings.provider})
+    cast.start(
+        "served", "contenders.served", {"provider": cast.settings.provider, "models": cast.material.models}
+    )
     address = cast["served"].ask("address")
     asking = {"pool": cast.material.pool_file, "address": address}
     cast.start("asking served", "contenders.asking", asking)

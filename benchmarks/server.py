@@ -19,13 +19,13 @@ COMMAND = Path(sys.executable).parent / "atomlens"
 
 
 class Server:
-    """A server with the bundled models that is ready; use it as a context."""
+    """A server with a directory of models that is ready; use it as a context."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, models: str) -> None:
         self.address = f"127.0.0.1:{_free_port()}"
         self._said = TemporaryFile("w+")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [COMMAND, "serve", "--address", self.address, "--provider", provider],
+            [COMMAND, "serve", "--address", self.address, "--provider", provider, "--models", models],
             env={**os.environ},
             stdout=self._said,
             stderr=self._said,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cast import Cast
+from benchmarks.cast import DENSE, Cast
 from benchmarks.process import ContenderError
 from benchmarks.rounds import Row, best_variant, rate, run_rounds, say
 from benchmarks.settings import MODEL, OTHER_MODEL
@@ -118,7 +118,14 @@ def _networks(cast: Cast) -> list[Row]:
     eager, many = _best(cast, "eager", variants, "measure"), {"sessions": cores}
     bare, sessions = f"sessions {MODEL}", [f"session {core}" for core in range(cores)]
     graph = str(cast.feeds[MODEL]["graph"])
+    sized = Row(
+        "sorted",
+        f"{graph}, bare sessions",
+        "one a core, batches of 64 of one size",
+        _asked(cast, "sorted", many),
+    )
     return [
+        *([sized] if graph == DENSE else []),
         Row("eager", "torch, eager", f"{_words(eager)}, pairs ready", _asked(cast, "eager", eager)),
         Row(
             "naive",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -15,6 +16,7 @@ from atomlens.client.bench import Load, generate
 from atomlens.client.bench.counting import CountingTransport
 from atomlens.client.probe.grid import Grid
 from atomlens.client.transport import CHANNEL_OPTIONS
+from benchmarks.feeds import Feed, recording, save_feeds
 from benchmarks.pool import Pool
 
 MARGIN_ANGSTROM = 2.0  # of a map around the outermost atoms
@@ -25,10 +27,12 @@ ECHO = "/benchmarks.Identity/Echo"
 class Asking:
     """A client and what it asks about."""
 
-    def __init__(self, pool: str, address: str | None = None, provider: str = "cpu") -> None:
+    def __init__(
+        self, pool: str, address: str | None = None, provider: str = "cpu", models: str | None = None
+    ) -> None:
         self._pool, self._address = Pool.load(pool), address
         self._structures = [Structure(*part, id=str(k)) for k, part in enumerate(self._pool.parts())]
-        self._client = Client.local(provider=provider) if address is None else Client(address)
+        self._client = Client.local(models, provider) if address is None else Client(address)
 
     def energies(self, count: int, model: str) -> list[float]:
         """Return the energies of the first molecules in eV."""
@@ -86,6 +90,14 @@ class Asking:
             elements=np.array(numbers, np.int64),
         )
         return len(grid)
+
+    def record_probe(self, path: str, model: str, elements: Sequence[str], points: int) -> int:
+        """Write what the engine in this process feeds its graph for that map; return how many batches."""
+        with recording() as noted:
+            self.probe(model, elements, points)
+        feeds = [Feed(len(inputs["points"]), inputs) for _, inputs in noted if "points" in inputs]
+        save_feeds(Path(path), feeds)
+        return len(feeds)
 
     def open_probe(self, model: str, elements: Sequence[str], points: int) -> int:
         """Ask for a map and read nothing of it but the header; return its number of points."""

@@ -32,11 +32,11 @@ IDLE = frozenset(
 
 
 class Served:
-    """A server with the bundled models and a watch over its threads."""
+    """A server and a watch over its threads."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, models: str) -> None:
         self._stack = ExitStack()
-        self._server = self._stack.enter_context(serve(provider=provider))
+        self._server = self._stack.enter_context(serve(models, provider=provider))
         self._watch: _Watch | None = None
 
     def address(self) -> str:

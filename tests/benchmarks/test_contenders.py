@@ -17,7 +17,8 @@ from benchmarks.contenders.eager import Eager
 from benchmarks.contenders.engine import InProcess
 from benchmarks.contenders.identity import Identity
 from benchmarks.contenders.sessions import Sessions
-from benchmarks.material import checkpoint_file, graph_file, save_tables
+from benchmarks.feeds import load_feeds
+from benchmarks.material import checkpoint_file, graph_file, save_dense, save_tables
 from benchmarks.pool import Pool, made_up
 from benchmarks.rounds import rate
 from benchmarks.settings import MODEL
@@ -126,7 +127,20 @@ def test_probes_say_the_same(pool_file: str, server: RunningServer, tmp_path: Pa
         assert answer["values"] == 2 * count
         assert asking.open_probe(MODEL, elements, 60) == count
         assert asking.read_probe() == 2 * count
+    with closing(Asking(pool_file)) as local:
+        batches = local.record_probe(str(tmp_path / "fed.npz"), MODEL, elements, 60)
+        assert sum(feed.structures for feed in load_feeds(tmp_path / "fed.npz")) >= count
+        assert batches > 0
     assert measured(eager.probe(SECONDS, points, threads=1, chunk=16))
+
+
+def test_dense_batches_hold_every_molecule(pool: Pool, tmp_path: Path) -> None:
+    """Molecules of nearly one size share a batch, padded with 0, and none is lost."""
+    save_dense(tmp_path / "dense.npz", pool, 4)
+    feeds = load_feeds(tmp_path / "dense.npz")
+    assert [feed.structures for feed in feeds] == [4, 4, 2]
+    sizes = np.concatenate([(feed.inputs["numbers"] > 0).sum(1) for feed in feeds])
+    assert sizes.tolist() == sorted(pool.counts.tolist())
 
 
 def test_water(engine: InProcess) -> None:
