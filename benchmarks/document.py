@@ -191,11 +191,7 @@ def _probes(results: Results) -> str:
         f"{value:.1e} eV for {key}" if isinstance(value, float) else f"{key}: {value}"
         for key, value in found["difference_ev"].items()
     )
-    ended = (
-        "until the server waited for it"
-        if sleeping["stopped"]
-        else "without the server coming to wait for it"
-    )
+    ended = "until the server came to rest" if sleeping["stopped"] else "without the server coming to rest"
     return "\n".join(
         [
             "## Probes",
