@@ -103,7 +103,8 @@ def _rows(cast: Cast, key: str, file: str, elements: tuple[str, ...]) -> list[Ro
     )
     say(f"  eager probe: {best}")
     many = f"{len(elements)} element{'s' if len(elements) > 1 else ''}"
-    words = f"{many}, {best['threads']} thread{'s' if best['threads'] > 1 else ''}, chunks of {best['chunk']}, all atoms"
+    threads = f"{best['threads']} thread{'s' if best['threads'] > 1 else ''}"
+    words = f"{many}, {threads}, chunks of {best['chunk']}, all atoms"
     return [
         Row(
             f"eager_{key}",
