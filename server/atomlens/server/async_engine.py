@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 from atomlens.server.admission import Admission, admit
@@ -17,8 +18,8 @@ from atomlens.server.model import Context, Model
 from atomlens.server.probes.contexts import Contexts
 from atomlens.server.probes.probe import Probe
 from atomlens.server.probes.slab import Slab
-from atomlens.server.probes.tile_values import TileValues, compute_tile
-from atomlens.server.probes.tiles import Tile
+from atomlens.server.probes.tile_values import TileValues, compute_tiles
+from atomlens.server.probes.tiles import Tile, runs_of
 from atomlens.server.provenance import Provenance
 from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
@@ -81,18 +82,41 @@ class AsyncEngine:
         """Return what the probe feels of the atoms beside their elements, None where that is all."""
         return await self._batcher.run(partial(self._contexts.of, probe))
 
+    async def slabs(self, probe: Probe, context: Context | None) -> AsyncGenerator[Slab, None]:
+        """Yield the slabs wanted, in order; while one is being taken, the next is computed and no other."""
+        ahead: asyncio.Task[Slab] | None = None
+        try:
+            for index in range(probe.first_slab, probe.slabs):
+                slab = await (ahead or self.slab(probe, context, index))
+                more = index + 1 < probe.slabs
+                ahead = asyncio.create_task(self.slab(probe, context, index + 1)) if more else None
+                yield slab
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+
     async def slab(self, probe: Probe, context: Context | None, index: int) -> Slab:
-        """Compute one slab tile by tile, as many at once as there are workers, in turn with other work."""
-        parts = await self.outside(lambda: list(probe.tiles(index)))
+        """Compute one slab some tiles at a time, on as many workers as there are, in turn with other work."""
         workers = asyncio.Semaphore(self._workers)
 
-        async def compute(tile: Tile) -> TileValues:
+        async def turn(function: Callable[[], T]) -> T:
             async with workers:
-                return await self._batcher.run(partial(compute_tile, probe, context, tile))
+                return await self._batcher.run(function)
+
+        async def stretch(first: int) -> list[tuple[Tile, TileValues]]:
+            tiles = await turn(partial(probe.tiles_of_stretch, index, first))
+            async with asyncio.TaskGroup() as group:
+                runs = [
+                    group.create_task(turn(partial(compute_tiles, probe, context, run)))
+                    for run in runs_of(tiles)
+                ]
+            return list(zip(tiles, chain.from_iterable(run.result() for run in runs), strict=True))
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(compute(tile)) for tile in parts]
-        return await self.outside(Slab.assemble, probe, index, parts, [task.result() for task in tasks])
+            stretches = [group.create_task(stretch(first)) for first in probe.stretches(index)]
+        computed = list(chain.from_iterable(one.result() for one in stretches))
+        return await self.outside(Slab.assemble, probe, index, computed)
 
     async def handily(
         self, structures: Structures, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs

@@ -61,9 +61,9 @@ class LocalService:
         context, summary = self._contexts.of(probe), Summary(probe)
         with ThreadPoolExecutor(available_cpus(), "tiles") as pool:
             for index in range(probe.first_slab, probe.slabs):
-                parts = list(probe.tiles(index))
-                results = list(pool.map(partial(compute_tile, probe, context), parts))
-                slab = Slab.assemble(probe, index, parts, results)
+                tiles = list(probe.tiles(index))
+                values = pool.map(partial(compute_tile, probe, context), tiles)
+                slab = Slab.assemble(probe, index, list(zip(tiles, values, strict=True)))
                 summary.add(slab)
                 yield slab.to_proto()
         yield summary.to_proto()

@@ -205,8 +205,7 @@ def _ask(model: Model, one: Structures, elements: Integers, points: Floats) -> t
 
 
 def _slab(probe: Probe, context: Context | None) -> Slab:
-    tiles = list(probe.tiles(0))
-    return Slab.assemble(probe, 0, tiles, [compute_tile(probe, context, tile) for tile in tiles])
+    return Slab.assemble(probe, 0, [(tile, compute_tile(probe, context, tile)) for tile in probe.tiles(0)])
 
 
 def _in_place_errors(model: Model, case: Case) -> list[float]:

@@ -206,7 +206,7 @@ def test_in_the_place_of_an_atom_a_probe_is_worth_that_atom(probing: Probing, on
     contributions, elements = probing.contributions(one), probing.structure(one).numbers.tolist()
     for atom, number in enumerate(elements):
         value = probing(one, one.positions[[atom]], [number], [atom])
-        assert value[0, 0] == pytest.approx(contributions[atom], abs=FLOAT32)
+        assert value[0, 0] == pytest.approx(contributions[atom], rel=FLOAT32, abs=FLOAT32)
     assert np.abs(contributions - probing.alone(elements)).max() > FELT
 
 
@@ -241,7 +241,7 @@ def test_values_are_on_the_scale_of_what_is_learned(organic: Probing) -> None:
     learned = getattr(head.parts, "model", getattr(head.parts, "raw", head.contributions))
     for atom, number in enumerate(structure.numbers.tolist()):
         value = organic(atoms, atoms.positions[[atom]], [number], [atom])[0, 0]
-        assert value == pytest.approx(learned[atom], abs=FLOAT32)
+        assert value == pytest.approx(learned[atom], rel=FLOAT32, abs=FLOAT32)
     if "extent" not in organic.model.name:
         assert np.abs(learned - head.contributions).max() > FELT
 
@@ -253,7 +253,7 @@ def test_means_are_not_divided_by_the_number_of_atoms(probings: dict[str, Probin
     values = [probing(atoms, atoms.positions[[k]], [elements[k]], [k])[0, 0] for k in range(len(atoms))]
     engine = Engine(Repository([probing.model]))
     (head,) = engine.explain(probing.structure(atoms), probing.model.name).heads
-    assert np.mean(values) == pytest.approx(head.properties[0], abs=FLOAT32)
+    assert np.mean(values) == pytest.approx(head.properties[0], rel=FLOAT32, abs=FLOAT32)
 
 
 @pytest.mark.parametrize("one", [molecule(), slab(), wire()], ids=["molecule", "slab", "wire"])

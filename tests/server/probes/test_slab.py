@@ -27,7 +27,7 @@ def slab_of(probe: Probe, index: int) -> Slab:
     """Return a slab from its tiles, the last of which is computed first."""
     context = probe.model.context(probe.work)
     parts = list(probe.tiles(index))[::-1]
-    return Slab.assemble(probe, index, parts, [compute_tile(probe, context, tile) for tile in parts])
+    return Slab.assemble(probe, index, [(tile, compute_tile(probe, context, tile)) for tile in parts])
 
 
 def test_slabs_are_the_values_of_their_points(probe: Probe) -> None:
@@ -49,7 +49,7 @@ def test_tiles_find_their_places(probe: Probe) -> None:
         TileValues(np.stack([tile.rows, -tile.rows]).astype(np.float32), (tile.rows % 3 == [[0], [1]]), 2.5)
         for tile in parts
     ]
-    slab = Slab.assemble(probe, 1, parts, results)
+    slab = Slab.assemble(probe, 1, list(zip(parts, results, strict=True)))
     assert np.array_equal(slab.values, [points, -points])
     assert np.array_equal(slab.close, points % 3 == [[0], [1]])
     assert slab.compute_ms == 5.0

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from atomlens.server.probes.field import Field
 from atomlens.server.probes.places import Grid
-from atomlens.server.probes.tiles import FEW_ATOMS, MOST_PAIRS, MOST_POINTS, WIDEST_ANGSTROM, Tile, tiles
+from atomlens.server.probes.tiles import (
+    FEW_ATOMS,
+    LEAST_FELT,
+    MOST_PAIRS,
+    MOST_POINTS,
+    RUN_PAIRS,
+    WIDEST_ANGSTROM,
+    Tile,
+    runs_of,
+    tiles,
+)
 from atomlens.server.structures import Floats, Integers, Structures
 
 Crystal = Callable[..., Structures]
@@ -119,3 +130,16 @@ def test_in_a_large_cluster_a_tile_feels_a_small_part(
         assert len(felt) == 16_384
         assert felt.max() < 1000
         assert felt.mean() < 500
+
+
+def test_runs_keep_the_order_of_tiles_and_bound_their_pairs() -> None:
+    """All tiles are in one run each; a run is full only where the next tile would not fit."""
+    rng = np.random.default_rng(0)
+    shapes = zip(rng.integers(1, 1025, 50).tolist(), rng.integers(0, 60, 50).tolist(), strict=True)
+    tiles_ = [Tile(np.arange(points), np.zeros((points, 3)), np.arange(atoms)) for points, atoms in shapes]
+    runs = runs_of(tiles_)
+    assert [tile for run in runs for tile in run] == tiles_
+    costs = [[len(tile.rows) * max(len(tile.felt), LEAST_FELT) for tile in run] for run in runs]
+    assert all(len(run) == 1 or sum(run) <= RUN_PAIRS for run in costs)
+    assert all(sum(run) + after[0] > RUN_PAIRS for run, after in pairwise(costs))
+    assert runs_of([]) == []

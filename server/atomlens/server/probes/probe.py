@@ -155,11 +155,19 @@ class Probe:
 
     def tiles(self, slab: int) -> Iterator[Tile]:
         """Yield the tiles of a slab, stretch by stretch; rows count from the slab's first point."""
+        for first in self.stretches(slab):
+            yield from self.tiles_of_stretch(slab, first)
+
+    def stretches(self, slab: int) -> Sequence[int]:
+        """Return the first point of each stretch of a slab."""
+        return range(*self.span(slab), STRETCH_POINTS)
+
+    def tiles_of_stretch(self, slab: int, first: int) -> list[Tile]:
+        """Return the tiles of the stretch from a point on; rows count from the slab's first point."""
         start, stop = self.span(slab)
-        for first in range(start, stop, STRETCH_POINTS):
-            points = self.places.points(first, min(first + STRETCH_POINTS, stop))
-            for tile in tiles(points, self.field, self.model.card.cutoff_angstrom):
-                yield Tile(tile.rows + (first - start), tile.points, tile.felt)
+        points = self.places.points(first, min(first + STRETCH_POINTS, stop))
+        cut = tiles(points, self.field, self.model.card.cutoff_angstrom)
+        return [Tile(tile.rows + (first - start), tile.points, tile.felt) for tile in cut]
 
     def header(self) -> probes_pb2.ProbeResponse:
         """Return the first message of the answer."""

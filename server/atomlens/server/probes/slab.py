@@ -27,14 +27,14 @@ class Slab:
     compute_ms: float
 
     @classmethod
-    def assemble(cls, probe: Probe, index: int, parts: Sequence[Tile], results: Sequence[TileValues]) -> Slab:
-        """Return a slab from the values of all its tiles."""
+    def assemble(cls, probe: Probe, index: int, computed: Sequence[tuple[Tile, TileValues]]) -> Slab:
+        """Return a slab from all its tiles and their values, in any order."""
         first, last = probe.span(index)
         values = np.empty((probe.fields, last - first), np.float32)
         close = np.empty((len(probe.elements), last - first), np.bool_)
-        for tile, result in zip(parts, results, strict=True):
+        for tile, result in computed:
             values[:, tile.rows], close[:, tile.rows] = result.values, result.close
-        compute_ms = sum(result.compute_ms for result in results)
+        compute_ms = sum(result.compute_ms for _, result in computed)
         return cls(index, first, values, close, compute_ms)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,11 @@ def compute_tile(probe: Probe, context: Context | None, tile: Tile) -> TileValue
     return TileValues(values, close, 1e3 * (time.perf_counter() - start))
 
 
+def compute_tiles(probe: Probe, context: Context | None, tiles: Sequence[Tile]) -> list[TileValues]:
+    """Return the values of several tiles, in their order, as `compute_tile` does."""
+    return [compute_tile(probe, context, tile) for tile in tiles]
+
+
 def probe_values(probe: Probe) -> Values:
     """Return what the model says at every place: (fields, points), for probes that fit into memory."""
     context = probe.model.context(probe.work)
@@ -67,7 +73,12 @@ def probe_values(probe: Probe) -> Values:
 
 def _close(probe: Probe, points: Floats, positions: Floats, tile: Tile) -> Mask:
     """Return which points are nearer to a nucleus than the pair came in training: (elements, points)."""
-    between = points[:, None] - positions  # (points, felt, 3)
-    squares = np.einsum("pax,pax->pa", between, between)
-    limits = probe.model.card.closest[probe.elements][:, probe.field.numbers[tile.felt]]  # (elements, felt)
-    return np.stack([(squares < distances**2).any(1) for distances in limits])
+    squares = np.zeros((len(points), len(positions)))
+    for axis in range(3):
+        squares += (points[:, None, axis] - positions[:, axis]) ** 2
+    limits = probe.model.card.closest[probe.elements][:, probe.field.numbers[tile.felt]] ** 2
+    close = np.zeros((len(limits), len(points)), np.bool_)
+    for element, nearest in enumerate(limits):  # (felt,)
+        some = np.flatnonzero((squares < nearest).any(0))  # atoms that any point is close to
+        close[element] = (squares[:, some] < nearest[some]).any(1)
+    return close

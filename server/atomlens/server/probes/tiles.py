@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,10 @@ MOST_POINTS = 1024  # of a tile
 MOST_PAIRS = 32_768  # points x atoms of a tile; a SchNet of 64 features takes 1.5 kB for each
 FEW_ATOMS = 32  # so many that a tile need not be small for their sake
 WIDEST_ANGSTROM = 64.0  # that a tile with atoms may be: float32 tells places in it apart to 2e-6 Å
-CUT = (MOST_POINTS, MOST_PAIRS, FEW_ATOMS, WIDEST_ANGSTROM)  # what tiles of the same points depend on
+RUN_PAIRS = 65_536  # points x atoms of a run of tiles; a core takes some 10 ms for them
+LEAST_FELT = 8  # atoms that a point counts for at least: some of its cost is its own
+RULES = 2  # counts the ways in which points were cut
+CUT = (RULES, MOST_POINTS, MOST_PAIRS, FEW_ATOMS, WIDEST_ANGSTROM)  # what tiles of the same points depend on
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,32 @@ def tiles(points: Floats, field: Field, cutoff_angstrom: float) -> Iterator[Tile
 
     The same points make the same tiles, whatever else is asked for beside them.
     """
-    home = field.home(points)
-    waiting = [(np.arange(len(points)), np.arange(len(field.atoms)))]
+    axes = np.ascontiguousarray(field.home(points).T)  # (3, points)
+    waiting = [(np.arange(len(points)), axes, np.arange(len(field.atoms)))]
     while waiting:
-        rows, felt = waiting.pop()
-        low, high = home[rows].min(0), home[rows].max(0)
+        rows, axes, felt = waiting.pop()
+        low, high = axes.min(1), axes.max(1)
         felt = felt[_within(field.positions[felt], low, high, cutoff_angstrom)]
         if _is_small(len(rows), len(felt), float((high - low).max()), cutoff_angstrom):
-            yield Tile(rows, home[rows], felt)
+            yield Tile(rows, np.ascontiguousarray(axes.T), felt)
             continue
-        order = rows[np.argsort(home[rows, int((high - low).argmax())], kind="stable")]
-        half = len(order) // 2
-        waiting += [(order[half:], felt), (order[:half], felt)]
+        half = len(rows) // 2
+        order = np.argpartition(axes[int((high - low).argmax())], half)
+        waiting += [(rows[part], axes.take(part, axis=1), felt) for part in (order[half:], order[:half])]
+
+
+def runs_of(tiles: Sequence[Tile]) -> list[list[Tile]]:
+    """Return tiles in runs that are worth a turn of a worker and do not keep others waiting."""
+    runs: list[list[Tile]] = []
+    left = 0
+    for tile in tiles:
+        pairs = len(tile.rows) * max(len(tile.felt), LEAST_FELT)
+        if not runs or pairs > left:
+            runs.append([])
+            left = RUN_PAIRS
+        runs[-1].append(tile)
+        left -= pairs
+    return runs
 
 
 def _within(positions: Floats, low: Floats, high: Floats, cutoff: float) -> npt.NDArray[np.bool_]:

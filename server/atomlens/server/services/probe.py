@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import grpc
@@ -38,11 +38,11 @@ class ProbeStreams:
             probe = await engine.outside(Probe.from_proto, request, engine.repository, engine.limits)
             await self._write(context, probe.header())
             features, summary = await engine.context(probe), Summary(probe)
-            for index in range(probe.first_slab, probe.slabs):
-                self._check_staying(index)
-                slab = await engine.slab(probe, features, index)
-                await engine.outside(summary.add, slab)
-                await self._write(context, slab.to_proto())
+            async with aclosing(engine.slabs(probe, features)) as slabs:
+                async for slab in slabs:
+                    self._check_staying(slab.index)
+                    await engine.outside(summary.add, slab)
+                    await self._write(context, slab.to_proto())
             await self._write(context, summary.to_proto())
 
     async def _write(self, context: Context, message: probes_pb2.ProbeResponse) -> None:
