@@ -21,20 +21,18 @@ class RadialTable(nn.Module):
     """
 
     values: Tensor
-    steps: Tensor
 
     def __init__(self, values: Tensor, cutoff: float) -> None:
-        """Keep values (knots, functions) at `knots`; the last row is zero."""
+        """Keep values (knots, functions) at `knots`; the last row, at the cutoff, is taken as zero."""
         super().__init__()
-        self.scale = (len(values) - 1) / cutoff
         self.last = float(len(values) - 1)
-        self.register_buffer("values", values)
-        self.register_buffer("steps", torch.cat([values.diff(dim=0), torch.zeros_like(values[:1])]))
+        self.scale = self.last / cutoff
+        self.register_buffer("values", torch.cat([values[:-1], torch.zeros_like(values[:2])]))
 
     def forward(self, distances: Tensor) -> Tensor:
         """Return all functions: (..., functions)."""
         place = torch.clamp(distances * self.scale, max=self.last)
         below = torch.floor(place)
-        rows = below.to(torch.int64)
-        part = (place - below)[..., None]
-        return embedding(rows, self.values) + part * embedding(rows, self.steps)
+        knot = below.to(torch.int64)
+        low, high = embedding(knot, self.values), embedding(knot + 1, self.values)
+        return low + (place - below)[..., None] * (high - low)
