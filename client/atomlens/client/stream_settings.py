@@ -11,9 +11,9 @@ from atomlens.client.backoff import BackoffSettings
 class StreamSettings:
     """Sizes of chunks and window, and what happens when the server goes away."""
 
-    chunk_atoms: int = 4096  # a message is sent when it has so many
+    chunk_atoms: int = 16384  # a message is sent when it has so many
     chunk_seconds: float = 0.1  # or when its first structure is so old and the next one comes
-    window_atoms: int = 131072  # atoms taken from the iterable whose answers have not been given out
+    window_atoms: int = 262144  # atoms taken from the iterable whose answers have not been given out
     backoff: BackoffSettings = field(default_factory=BackoffSettings)
 
     def __post_init__(self) -> None:

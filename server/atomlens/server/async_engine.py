@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import ParamSpec, TypeVar
 
 from atomlens.server.admission import Admission, admit
@@ -26,6 +27,7 @@ from atomlens.server.settings import ServerSettings
 from atomlens.server.structures import Structures
 
 FEW = 256  # atoms and structures: going to another thread and back takes longer than what is done there
+AHEAD = 2  # slabs of a probe that are computed before they can be sent
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -83,22 +85,32 @@ class AsyncEngine:
         return await self._batcher.run(partial(self._contexts.of, probe))
 
     async def slabs(self, probe: Probe, context: Context | None) -> AsyncGenerator[Slab, None]:
-        """Yield the slabs wanted, in order; while one is being taken, the next is computed and no other."""
-        ahead: asyncio.Task[Slab] | None = None
+        """Yield the slabs wanted, in order; while one is being taken, the next two are computed and no other.
+
+        Two, so that no worker is idle while another has the last tiles of a slab.
+        """
+        workers = asyncio.Semaphore(self._workers)
+        wanted = iter(range(probe.first_slab, probe.slabs))
+        coming = deque(self._begin(probe, context, index, workers) for index in islice(wanted, AHEAD))
         try:
-            for index in range(probe.first_slab, probe.slabs):
-                slab = await (ahead or self.slab(probe, context, index))
-                more = index + 1 < probe.slabs
-                ahead = asyncio.create_task(self.slab(probe, context, index + 1)) if more else None
+            while coming:
+                slab = await coming.popleft()
+                coming += [self._begin(probe, context, index, workers) for index in islice(wanted, 1)]
                 yield slab
         finally:
-            if ahead is not None:
-                ahead.cancel()
-                await asyncio.gather(ahead, return_exceptions=True)
+            for task in coming:
+                task.cancel()
+            await asyncio.gather(*coming, return_exceptions=True)
 
-    async def slab(self, probe: Probe, context: Context | None, index: int) -> Slab:
+    def _begin(
+        self, probe: Probe, context: Context | None, index: int, workers: asyncio.Semaphore
+    ) -> asyncio.Task[Slab]:
+        return asyncio.create_task(self._slab(probe, context, index, workers))
+
+    async def _slab(
+        self, probe: Probe, context: Context | None, index: int, workers: asyncio.Semaphore
+    ) -> Slab:
         """Compute one slab some tiles at a time, on as many workers as there are, in turn with other work."""
-        workers = asyncio.Semaphore(self._workers)
 
         async def turn(function: Callable[[], T]) -> T:
             async with workers:

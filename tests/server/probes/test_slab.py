@@ -44,7 +44,9 @@ def test_slabs_are_the_values_of_their_points(probe: Probe) -> None:
 def test_tiles_find_their_places(probe: Probe) -> None:
     """Values, closeness and times of hand-made tiles."""
     points = np.arange(3_169)
-    parts = [Tile(rows, np.zeros((len(rows), 3)), rows[:0]) for rows in (points[1::2], points[::2])]
+    parts = [
+        Tile(rows, np.zeros((len(rows), 3)), np.zeros(3), rows[:0]) for rows in (points[1::2], points[::2])
+    ]
     results = [
         TileValues(np.stack([tile.rows, -tile.rows]).astype(np.float32), (tile.rows % 3 == [[0], [1]]), 2.5)
         for tile in parts

@@ -136,7 +136,10 @@ def test_runs_keep_the_order_of_tiles_and_bound_their_pairs() -> None:
     """All tiles are in one run each; a run is full only where the next tile would not fit."""
     rng = np.random.default_rng(0)
     shapes = zip(rng.integers(1, 1025, 50).tolist(), rng.integers(0, 60, 50).tolist(), strict=True)
-    tiles_ = [Tile(np.arange(points), np.zeros((points, 3)), np.arange(atoms)) for points, atoms in shapes]
+    tiles_ = [
+        Tile(np.arange(points), np.zeros((points, 3)), np.zeros(3), np.arange(atoms))
+        for points, atoms in shapes
+    ]
     runs = runs_of(tiles_)
     assert [tile for run in runs for tile in run] == tiles_
     costs = [[len(tile.rows) * max(len(tile.felt), LEAST_FELT) for tile in run] for run in runs]

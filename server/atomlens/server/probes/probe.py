@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -167,7 +167,7 @@ class Probe:
         start, stop = self.span(slab)
         points = self.places.points(first, min(first + STRETCH_POINTS, stop))
         cut = tiles(points, self.field, self.model.card.cutoff_angstrom)
-        return [Tile(tile.rows + (first - start), tile.points, tile.felt) for tile in cut]
+        return [replace(tile, rows=tile.rows + (first - start)) for tile in cut]
 
     def header(self) -> probes_pb2.ProbeResponse:
         """Return the first message of the answer."""

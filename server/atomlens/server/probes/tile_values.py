@@ -40,8 +40,7 @@ def compute_tile(probe: Probe, context: Context | None, tile: Tile) -> TileValue
         EngineError: the runtime failed, or gave a number that is not finite.
     """
     start = time.perf_counter()
-    center = 0.5 * (tile.points.min(0) + tile.points.max(0))
-    points, positions = tile.points - center, probe.field.positions[tile.felt] - center
+    points, positions = tile.points - tile.center, probe.field.positions[tile.felt] - tile.center
     numbers = probe.field.numbers[tile.felt]
     carried = None if context is None else context[:, probe.field.atoms[tile.felt]]
     close = _close(probe, points, positions, tile)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from atomlens.server.probes.field import Field
 from atomlens.server.structures import Floats, Integers
 
-MOST_POINTS = 1024  # of a tile
+MOST_POINTS = 512  # of a tile, whose arrays stay near the core then
 MOST_PAIRS = 32_768  # points x atoms of a tile; a SchNet of 64 features takes 1.5 kB for each
 FEW_ATOMS = 32  # so many that a tile need not be small for their sake
 WIDEST_ANGSTROM = 64.0  # that a tile with atoms may be: float32 tells places in it apart to 2e-6 Å
-RUN_PAIRS = 65_536  # points x atoms of a run of tiles; a core takes some 10 ms for them
+RUN_PAIRS = 32_768  # points x atoms of a run of tiles; a core takes some 5 ms for them
 LEAST_FELT = 8  # atoms that a point counts for at least: some of its cost is its own
 RULES = 2  # counts the ways in which points were cut
 CUT = (RULES, MOST_POINTS, MOST_PAIRS, FEW_ATOMS, WIDEST_ANGSTROM)  # what tiles of the same points depend on
@@ -28,6 +28,7 @@ class Tile:
 
     rows: Integers  # (points of the tile,) which of the points they are
     points: Floats  # (points of the tile, 3) Å, in the home cell of the field, from its origin
+    center: Floats  # (3,) Å, of the box around them
     felt: Integers  # (felt,) which atoms of the field
 
 
@@ -43,7 +44,7 @@ def tiles(points: Floats, field: Field, cutoff_angstrom: float) -> Iterator[Tile
         low, high = axes.min(1), axes.max(1)
         felt = felt[_within(field.positions[felt], low, high, cutoff_angstrom)]
         if _is_small(len(rows), len(felt), float((high - low).max()), cutoff_angstrom):
-            yield Tile(rows, np.ascontiguousarray(axes.T), felt)
+            yield Tile(rows, np.ascontiguousarray(axes.T), 0.5 * (low + high), felt)
             continue
         half = len(rows) // 2
         order = np.argpartition(axes[int((high - low).argmax())], half)
