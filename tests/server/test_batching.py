@@ -144,6 +144,56 @@ def test_work_for_different_graphs_is_not_joined(held: Held) -> None:
     scenario(play, held)
 
 
+def dense(cost: int) -> DenseWork:
+    """Return a lone atom of that cost for the dense graph."""
+    return DenseWork(np.array([1]), np.array([cost]), np.array([1]), np.zeros((1, 3), np.float32))
+
+
+def test_a_trifle_is_computed_on_the_loop_while_nothing_else_is(held: Held) -> None:
+    """Once it is known to be one; what costs much more, and anything beside other work, goes to a worker."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        threads: list[bool] = []
+        run = held.run
+
+        def noted(work: TableWork | DenseWork) -> Outputs:
+            threads.append(threading.current_thread() is threading.main_thread())
+            return run(work)
+
+        held.run = noted  # type: ignore[method-assign]
+        held.gate.set()
+        for cost in (10**9, 1, 1):
+            computed = await queue(dense(cost))
+            assert (computed.batch_cost, computed.outputs["energy"].tolist()) == (cost, [0.0])
+        assert threads == [False, True, True]
+        await queue(dense(10**12))
+        assert threads.pop() is False
+        held.gate.clear()
+        other = queue(atoms(1))
+        for _ in range(5):
+            await entered(held)
+        beside = queue(dense(1))
+        await asyncio.sleep(0)
+        held.gate.set()
+        await asyncio.gather(other, beside)
+        assert threads == [False, True, True, False, False]
+
+    scenario(play, held)
+
+
+def test_a_trifle_whose_deadline_has_passed_is_not_computed(held: Held) -> None:
+    """As any other work."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        held.gate.set()
+        await queue(dense(10**9))
+        with pytest.raises(DeadlineError, match="passed while the work waited"):
+            await queue(dense(1), deadline=asyncio.get_running_loop().time())
+        assert len(held.batches) == 1
+
+    scenario(play, held)
+
+
 def test_a_batch_stays_within_its_cost(held: Held) -> None:
     """Work is taken in order until the next does not fit; what is larger goes alone."""
 
