@@ -16,6 +16,7 @@ from atomlens.server.dense_work import DenseWork, are_small, centred
 from atomlens.server.errors import ServerError
 from atomlens.server.explanations import Warned
 from atomlens.server.limits import Limits
+from atomlens.server.lone import admit_lone
 from atomlens.server.model import Model
 from atomlens.server.neighbors import request_too_costly
 from atomlens.server.structures import Integers, Structures
@@ -23,6 +24,8 @@ from atomlens.server.table_work import TableWork
 from atomlens.server.validation import check, check_pairs
 from atomlens.server.warning import warn_of_pairs, warn_of_size
 from atomlens.server.work import Work
+
+FIRST: Integers = np.zeros(1, np.int64)  # the rows of a request for one structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,9 @@ def admit(model: Model, structures: Structures, heads: Sequence[str], limits: Li
         InputError: a head is unknown, or the batch is too large as a whole.
     """
     wanted = model.heads(heads)
+    lone = admit_lone(structures, model.card, limits) if model.takes_molecules else None
+    if lone is not None:
+        return Admission(structures, wanted, FIRST, (lone,), {}, ())
     failures: dict[int, ServerError] = dict(check(structures, model.card, wanted, limits))
     rows = np.arange(len(structures))
     if failures:

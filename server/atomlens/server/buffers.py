@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,12 @@ def decode(buffer: bytes, dtype: str, shape: tuple[int, ...], field: str) -> Arr
     Raises:
         InputError: the number of bytes does not fit the shape.
     """
-    item = np.dtype(dtype).itemsize * math.prod(size for size in shape if size >= 0)
-    fits = len(buffer) % max(item, 1) == 0 if -1 in shape else len(buffer) == item
-    if not fits:
+    try:
+        return np.frombuffer(buffer, dtype).reshape(shape)
+    except ValueError:  # parts of an item are left over, or of a row
         raise InputError(
             f"`{field}` must be {np.dtype(dtype).name} {shape}, got {len(buffer)} bytes", "WRONG_SHAPE", field
-        )
-    return np.frombuffer(buffer, dtype).reshape(shape)
+        ) from None
 
 
 def encode(array: Array, dtype: str) -> bytes:

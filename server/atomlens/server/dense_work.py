@@ -73,6 +73,9 @@ class DenseWork:
 
     def runs(self, shapes: Shapes = EXACT) -> Iterator[Padded]:
         """Yield the molecules in padded arrays, similar sizes together so that little is padded."""
+        if len(self.counts) == 1 and len(self.numbers) % shapes.step == 0:
+            yield self._lone()
+            return
         order = np.argsort(self.counts, kind="stable")
         starts, slots = np.cumsum(self.counts) - self.counts, shapes.slots(self.counts[order])
         while len(order):
@@ -82,6 +85,11 @@ class DenseWork:
             shape = shapes.molecules(many), int(slots[many - 1])
             yield self._padded(starts[order[:many], None], self.counts[order[:many], None], shape)
             order, slots = order[many:], slots[many:]
+
+    def _lone(self) -> Padded:
+        """Return the only molecule, which needs no padding."""
+        atoms = np.arange(len(self.numbers))
+        return Padded(self.numbers[None], self.positions[None], atoms[None] >= 0, atoms)
 
     def _padded(self, starts: Integers, counts: Integers, shape: tuple[int, int]) -> Padded:
         """Return molecules, whose first atoms and sizes are (molecules, 1), with empty ones for the shape."""

@@ -51,13 +51,13 @@ def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Ex
     A structure for which the graph gave a number that is not finite fails alone.
     """
     structures, rows = admission.structures, admission.rows
-    found = {
-        head.name: np.concatenate([one[head.name] for one in outputs] or [NONE]) for head in admission.heads
-    }
+    found = {head.name: _joined([one[head.name] for one in outputs]) for head in admission.heads}
     broken = _broken(structures, rows, found)
-    answered = np.sort(rows[~np.isin(rows, list(broken))] if broken else rows)
-    chosen, atoms = structures.only(answered), structures.atoms_of(answered)
-    raw = {name: _placed(structures, rows, values)[atoms] for name, values in found.items()}
+    answered, chosen, raw = rows, structures, found
+    if broken or not structures.has_all_in_order(rows):
+        answered = np.sort(rows[~np.isin(rows, list(broken))] if broken else rows)
+        chosen, atoms = structures.only(answered), structures.atoms_of(answered)
+        raw = {name: _placed(structures, rows, values)[atoms] for name, values in found.items()}
     return Explanations(
         len(structures),
         answered,
@@ -66,6 +66,10 @@ def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Ex
         {**admission.failures, **broken},
         tuple(one for one in admission.warnings if one.structure not in broken),
     )
+
+
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return parts[0] if len(parts) == 1 else np.concatenate([NONE, *parts])
 
 
 def _broken(structures: Structures, rows: Integers, found: Mapping[str, Floats]) -> dict[int, ServerError]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from atomlens.server.buffers import encode
 from atomlens.server.errors import ServerError
 from atomlens.server.heads import DipoleParts, HeadResult, OffsetParts
-from atomlens.server.structures import Floats, Integers
+from atomlens.server.structures import Integers
 from atomlens.v1 import explanations_pb2
 
 
@@ -36,10 +38,8 @@ class Explanations:
 
     def to_proto(self) -> explanations_pb2.Explanations:
         """Return the message for the wire."""
-        counts = np.zeros(self.structures, np.int64)
-        counts[self.answered] = self.counts
         return explanations_pb2.Explanations(
-            counts=encode(counts, "<i4"),
+            counts=encode(self._spread(self.counts, 0), "<i4"),
             heads=[self._head(result) for result in self.heads],
             failures=[
                 explanations_pb2.Failure(structure=index, status=error.to_status())
@@ -69,8 +69,10 @@ class Explanations:
             message.dipole.origins = encode(self._spread(result.parts.origins), "<f8")
         return message
 
-    def _spread(self, values: Floats) -> Floats:
-        """Return values of answered structures at their places among all, NaN for the others."""
-        spread = np.full((self.structures, *values.shape[1:]), np.nan)
+    def _spread(self, values: npt.NDArray[Any], other: float = np.nan) -> npt.NDArray[Any]:
+        """Return values of answered structures at their places among all, and what the others have."""
+        if len(values) == self.structures:
+            return values
+        spread = np.full((self.structures, *values.shape[1:]), other)
         spread[self.answered] = values
         return spread

@@ -107,6 +107,16 @@ class Structures:
         return np.repeat(np.arange(len(self)), self.counts)
 
     @cached_property
+    def are_periodic(self) -> bool:
+        """Whether any lattice vector of any structure repeats."""
+        return bool(self.pbc.any())
+
+    @cached_property
+    def are_plain(self) -> bool:
+        """Whether all are neutral molecules without cells, whose multiplicities are not given."""
+        return not (self.are_periodic or any(map(np.count_nonzero, (self.cells, self.charges, self.spins))))
+
+    @cached_property
     def complete_cells(self) -> Floats:
         """Cells with a unit vector across the others wherever nothing repeats: (structures, 3, 3)."""
         cells = self.cells.copy()
@@ -136,6 +146,9 @@ class Structures:
 
     def sums(self, values: Floats) -> Floats:
         """Return the sum of atomic ``values`` (atoms, ...) over each structure: (structures, ...)."""
+        if values.ndim == 1:
+            total: Floats = np.bincount(self.owners, values, len(self))  # type: ignore[assignment]
+            return total
         columns = values.reshape(len(values), math.prod(values.shape[1:])).T
         totals: list[Floats] = [np.bincount(self.owners, column, len(self)) for column in columns]  # type: ignore[misc]
         return np.stack(totals, 1).reshape(len(self), *values.shape[1:])
@@ -150,9 +163,12 @@ class Structures:
 
     def only(self, rows: Integers) -> Structures:
         """Return the structures with these indices, in that order; themselves where that changes nothing."""
-        if len(rows) == len(self) and (rows == np.arange(len(self))).all():
-            return self
-        return self.take(rows)
+        return self if self.has_all_in_order(rows) else self.take(rows)
+
+    def has_all_in_order(self, rows: Integers) -> bool:
+        """Return whether different indices are all there are, from the first to the last."""
+        many = len(self)
+        return len(rows) == many and (many == 1 or bool((rows == np.arange(many)).all()))
 
     def take(self, chosen: npt.ArrayLike) -> Structures:
         """Return the structures with the ``chosen`` indices, in that order."""

@@ -83,10 +83,7 @@ def _is_plain(structures: Structures, card: Card, limits: Limits) -> bool:
         and positions.max(initial=0.0) <= far
         and card.known.take(structures.numbers, mode="clip").all()
         and 0 in card.charges
-        and not structures.charges.any()
-        and not structures.spins.any()
-        and not structures.pbc.any()
-        and not structures.cells.any()
+        and structures.are_plain
     )
 
 
