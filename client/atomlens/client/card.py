@@ -144,6 +144,7 @@ class Card:
             ("data are", training.get("data_licence", "")),
             ("cite", training.get("citation", "")),
             ("again with", training.get("command", "")),
+            ("graphs", _graphs(self.document.get("export", {}), self.document.get("heads", []))),
             *(("limit", limit) for limit in self.limits),
             ("licence", self.licence),
             ("digest", status.digest),
@@ -196,6 +197,17 @@ def _closest(pairs: Sequence[Mapping[str, Any]]) -> str:
     if len(pairs) > MANY_PAIRS:
         return f"{told}, ... Å in training, of {len(pairs)} pairs of elements; the whole card has all"
     return f"{told} Å in training" if told else ""
+
+
+def _graphs(export: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> str:
+    """Return how graphs were made of the network, and how far they are from it."""
+    terms = f"{export['terms']} functions" if "terms" in export else ""
+    error = (
+        f"off by {export['largest_error']:.1e} {heads[0]['unit']} at most"
+        if "largest_error" in export
+        else ""
+    )
+    return "; ".join(filter(None, [export.get("method", ""), terms, error]))
 
 
 def _run(training: Mapping[str, Any]) -> str:
