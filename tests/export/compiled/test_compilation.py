@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from atomlens.export.checkpoint import Checkpoint
+from atomlens.export.compiled import compilation
 from atomlens.export.compiled.compilation import ALLOWED, TERMS, compile_model
 from atomlens.export.compiled.schnet import CompiledSchNet
 from atomlens.export.examples import verification_batches
@@ -70,6 +71,16 @@ def test_no_more_terms_are_taken_than_needed(toy_checkpoints: dict[str, Checkpoi
     assert error(form.terms) <= ALLOWED
     fewer = [terms for terms in TERMS if terms < form.terms]
     assert not fewer or error(fewer[-1]) > ALLOWED
+
+
+def test_filters_that_no_number_of_terms_fits_are_refused(
+    toy_checkpoints: dict[str, Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says how to export the network all the same."""
+    checkpoint = toy_checkpoints["toy-schnet-energy"]
+    monkeypatch.setattr(compilation, "TERMS", (1, 2))
+    with pytest.raises(ValueError, match=r"2 functions .* with --exact"):
+        compile_model(checkpoint.build(), verification_batches(checkpoint).values())
 
 
 def test_compiling_leaves_the_model_alone(toy_checkpoints: dict[str, Checkpoint]) -> None:

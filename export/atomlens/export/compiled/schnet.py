@@ -25,6 +25,8 @@ from atomlens.export.heads import Head
 from atomlens.export.layers import LOG2, cosine_cutoff, linears
 from atomlens.export.schnet import SchNet
 
+NOTHING = 1e-12  # of the strongest function: weaker ones are rounding
+
 
 class Filters(NamedTuple):
     """W^l(r) = φ(r) C^l."""
@@ -76,9 +78,8 @@ class CompiledSchNet(CompiledForm):
         """Return Ω: (elements, points) in the head's unit, from what the field's atoms send."""
         waves = self.waves(slots.distances)
         ys = [block(sent, waves, slots) for block, sent in zip(self.blocks, carried, strict=True)]
-        hidden = self.hidden(elements, [])[:, None] + self.hidden.mixed(
-            ys
-        )  # (elements, points, features / 2)
+        shared = self.hidden.mixed(ys)  # (points, features / 2)
+        hidden = self.hidden(elements, [])[:, None] + shared  # (elements, points, features / 2)
         return self._values(hidden.flatten(0, 1)).view(hidden.shape[:2])
 
     def _values(self, hidden: Tensor) -> Tensor:
@@ -142,8 +143,8 @@ def expand_filters(network: SchNet, terms: int) -> Filters:
     r = knots(cutoff)
     waves, fade = network.gaussians(r), cosine_cutoff(r, cutoff)[:, None]
     filters = torch.cat([block.filters(waves) * fade for block in network.interactions], 1)
-    _, _, vectors = torch.linalg.svd(filters, full_matrices=False)
-    coefficients = vectors[:terms]
+    _, strengths, vectors = torch.linalg.svd(filters, full_matrices=False)
+    coefficients = vectors[: min(terms, int((strengths > NOTHING * strengths[0]).sum()))]
     functions = filters @ coefficients.T
     sizes = functions.abs().max(0).values  # all functions of the size of 1
     scaled = (sizes[:, None] * coefficients).chunk(network.settings.blocks, 1)
