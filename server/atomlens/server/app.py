@@ -16,7 +16,7 @@ from atomlens.server.services.explanation import ExplanationServicer
 from atomlens.server.services.health import HealthServicer
 from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
-from atomlens.server.services.translation import Translation
+from atomlens.server.services.translation import translated
 from atomlens.server.settings import ServerSettings
 from atomlens.v1 import (
     explanation_service_pb2,
@@ -25,10 +25,9 @@ from atomlens.v1 import (
     model_service_pb2_grpc,
 )
 
-SERVICES = (
-    explanation_service_pb2.DESCRIPTOR.services_by_name["ExplanationService"].full_name,
-    model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
-)
+EXPLANATIONS = explanation_service_pb2.DESCRIPTOR.services_by_name["ExplanationService"]
+MODELS = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
+SERVICES = (EXPLANATIONS.full_name, MODELS.full_name)
 PING_INTERVAL_MS = 60_000  # that clients may send while nothing else is sent; more often is punished
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,6 @@ class Server:
     def _build(self, repository: Repository) -> grpc.aio.Server:
         size = self.settings.max_message_mib * 2**20
         server = grpc.aio.server(
-            interceptors=[Translation()],
             options=[
                 ("grpc.max_receive_message_length", size),
                 ("grpc.max_send_message_length", size),
@@ -83,9 +81,12 @@ class Server:
                 ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS),
             ],
         )
-        explanation = ExplanationServicer(self._engine, self.settings, self._draining)
+        explanation = translated(
+            ExplanationServicer(self._engine, self.settings, self._draining), EXPLANATIONS
+        )
+        models = translated(ModelServicer(repository), MODELS)
         explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(explanation, server)
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(repository), server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         enable_reflection(server, (*SERVICES, health.SERVICE_NAME))
         return server

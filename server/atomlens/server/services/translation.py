@@ -5,41 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from google.rpc import status_pb2
 
 from atomlens.server.errors import EngineError, ServerError
 
 DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
-# What makes a handler of each kind that the services have.
-MAKERS: dict[str, Callable[..., Any]] = {
-    "unary_unary": grpc.unary_unary_rpc_method_handler,
-    "unary_stream": grpc.unary_stream_rpc_method_handler,
-    "stream_stream": grpc.stream_stream_rpc_method_handler,
-}
 log = logging.getLogger(__name__)
 
 Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
+Servicer = TypeVar("Servicer")
 
 
-class Translation(grpc.aio.ServerInterceptor):
-    """Ends a call that raised a ServerError with its status, and any other with INTERNAL."""
+def translated(servicer: Servicer, service: ServiceDescriptor) -> Servicer:
+    """Have calls of a service that raise a ServerError end with its status, and any other with INTERNAL.
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Return the handler with its behavior wrapped; other services' handlers as they are."""
-        handler = await continuation(handler_call_details)
-        if handler is None or not str(handler_call_details.method).startswith("/atomlens."):
-            return handler  # None: there is no such method
-        kind = next(kind for kind in MAKERS if getattr(handler, kind))
-        behavior = _translated(getattr(handler, kind))
-        return MAKERS[kind](behavior, handler.request_deserializer, handler.response_serializer)
+    Done once, before the servicer is added to a server: an interceptor would take its time from every call.
+    """
+    for method in service.methods:
+        setattr(servicer, method.name, _translated(getattr(servicer, method.name)))
+    return servicer
 
 
 def _translated(behavior: Behavior) -> Behavior:
