@@ -55,7 +55,7 @@ def test_every_setting_has_a_variable_of_its_type_and_a_help_text(name: str) -> 
         ({"address": "host:port"}, "`address` must be HOST:PORT"),
         ({"address": "host:65536"}, "`address` must be HOST:PORT"),
         ({"address": "host:²"}, "`address` must be HOST:PORT"),
-        ({"provider": "gpu"}, "`provider` must be cpu or cuda, got 'gpu'"),
+        ({"provider": "gpu"}, "`provider` must be cpu or cuda or cuda-tf32, got 'gpu'"),
         ({"batch_cost": 0}, "`batch_cost` must be positive, got 0"),
         ({"max_structure_cost": -1}, "`max_structure_cost` must be positive"),
         ({"max_queue_cost": 0}, "`max_queue_cost` must be positive"),

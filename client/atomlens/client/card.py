@@ -26,7 +26,7 @@ class ModelStatus:
     digest: str  # SHA-256 of its card
     ready: bool
     reason: str  # why it failed, when it did
-    provider: str  # cpu or cuda
+    provider: str  # cpu, cuda or cuda-tf32
     family: str
     heads: tuple[str, ...]
     elements: tuple[str, ...]  # symbols

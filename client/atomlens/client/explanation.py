@@ -26,7 +26,7 @@ class ModelReference:
     name: str
     version: int
     digest: str  # SHA-256 of its card
-    provider: str  # what ran it: cpu or cuda
+    provider: str  # what ran it: cpu, cuda or cuda-tf32
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

@@ -301,7 +301,7 @@ class Provenance(_message.Message):
     digest: _builtins.str
     """Digest of the model: SHA-256 of its card, hexadecimal."""
     provider: _builtins.str
-    """Provider that ran it: cpu or cuda."""
+    """Provider that ran it: cpu, cuda or cuda-tf32."""
     queue_ms: _builtins.float
     """Longest time that a part of the request waited for its batch, in ms."""
     compute_ms: _builtins.float

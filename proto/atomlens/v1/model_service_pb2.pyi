@@ -220,7 +220,7 @@ class ModelStatus(_message.Message):
     reason: _builtins.str
     """Why it failed, when it did."""
     provider: _builtins.str
-    """Provider that runs it: cpu or cuda."""
+    """Provider that runs it: cpu, cuda or cuda-tf32."""
     family: _builtins.str
     """Family of its network."""
     is_default: _builtins.bool

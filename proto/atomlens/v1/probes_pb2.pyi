@@ -225,7 +225,7 @@ class ProbeHeader(_message.Message):
     model_digest: _builtins.str
     """Digest of the model: SHA-256 of its card, hexadecimal."""
     provider: _builtins.str
-    """Provider that runs it: cpu or cuda."""
+    """Provider that runs it: cpu, cuda or cuda-tf32."""
     points: _builtins.int
     """Number of points."""
     dtype: _builtins.str

@@ -47,7 +47,7 @@ class ServerSettings:
 
     address: str = _setting(DEFAULT_ADDRESS, "HOST:PORT to listen on; port 0 takes a free one")
     models: Path | None = _setting(None, "directory of models, MODEL/VERSION; the bundled ones if not given")
-    provider: str = _setting("cpu", "cpu or cuda; a provider that is not to be had is an error")
+    provider: str = _setting("cpu", "cpu, cuda or cuda-tf32; a provider that is not to be had is an error")
     workers: int = _setting(0, "batches computed at once; 0 takes one for each core the process may use")
     batch_cost: int = _setting(Limits().batch_cost, "cost at which a batch is closed")
     max_structure_cost: int = _setting(Limits().max_structure_cost, "cost above which a structure is refused")

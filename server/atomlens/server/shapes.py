@@ -40,4 +40,4 @@ class Shapes:
 EXACT = Shapes(10_000, 1, False)
 # Not measured: enough to occupy a GPU, 512 molecules of 18 atoms.
 ROUNDED = Shapes(300_000, 8, True)
-SHAPES = {"cpu": EXACT, "cuda": ROUNDED}
+SHAPES = {"cpu": EXACT, "cuda": ROUNDED, "cuda-tf32": ROUNDED}

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--models", type=Path, metavar="DIR", help="directory of models to run; the bundled ones if not given"
     )
-    where.add_argument("--provider", choices=("cpu", "cuda"), help="what models run on (default cpu)")
+    where.add_argument(
+        "--provider", choices=("cpu", "cuda", "cuda-tf32"), help="what models run on (default cpu)"
+    )
     where.add_argument(
         "--timeout",
         type=float,

@@ -43,6 +43,8 @@ def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
     parser.add_argument(
         f"--{setting.name.replace('_', '-')}",
         type=kind,
-        metavar={"address": "HOST:PORT", "models": "DIR", "provider": "cpu|cuda"}.get(setting.name, "N"),
+        metavar={"address": "HOST:PORT", "models": "DIR", "provider": "cpu|cuda|cuda-tf32"}.get(
+            setting.name, "N"
+        ),
         help=setting.metadata["help"] + default,
     )

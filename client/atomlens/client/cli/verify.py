@@ -18,7 +18,9 @@ def add_parser(commands: Any) -> None:
         "verify", help="check a bundle (needs the extra `server`)", description=__doc__
     )
     parser.add_argument("bundle", type=Path, help="REPOSITORY/MODEL/VERSION")
-    parser.add_argument("--provider", choices=("cpu", "cuda"), default="cpu", help="what runs the graph")
+    parser.add_argument(
+        "--provider", choices=("cpu", "cuda", "cuda-tf32"), default="cpu", help="what runs the graph"
+    )
     parser.set_defaults(run=run)
 
 
