@@ -149,6 +149,12 @@ def dense(cost: int) -> DenseWork:
     return DenseWork(np.array([1]), np.array([cost]), np.array([1]), np.zeros((1, 3), np.float32))
 
 
+async def idle(batcher: Batcher) -> None:
+    """Wait until no worker has a turn: one tells the loop of its work before it looks for more."""
+    while batcher._idle < batcher._workers:
+        await asyncio.sleep(0)
+
+
 def test_a_trifle_is_computed_on_the_loop_while_nothing_else_is(held: Held) -> None:
     """Once it is known to be one; what costs much more, and anything beside other work, goes to a worker."""
 
@@ -164,9 +170,11 @@ def test_a_trifle_is_computed_on_the_loop_while_nothing_else_is(held: Held) -> N
         held.gate.set()
         for cost in (10**9, 1, 1):
             computed = await queue(dense(cost))
+            await idle(batcher)
             assert (computed.batch_cost, computed.outputs["energy"].tolist()) == (cost, [0.0])
         assert threads == [False, True, True]
         await queue(dense(10**12))
+        await idle(batcher)
         assert threads.pop() is False
         held.gate.clear()
         other = queue(atoms(1))
@@ -502,3 +510,26 @@ def test_closing_refuses_errands_that_wait_and_those_that_come_later(held: Held)
         assert held.batches == []
 
     scenario(play, held)
+
+
+def test_who_waits_for_room_is_let_in_when_others_give_up(held: Held) -> None:
+    """Also where cancelled work alone filled the queue, so that nothing is computed that would tell."""
+
+    async def play(batcher: Batcher, queue: Callable[..., asyncio.Task[Computed]]) -> None:
+        queue(atoms(1))
+        await entered(held)
+        doomed = [queue(atoms(2)), queue(atoms(3))]
+        await asyncio.sleep(0)
+        patient = queue(atoms(4), patient=True)
+        await asyncio.sleep(0)
+        for task in doomed:
+            task.cancel()
+        await asyncio.sleep(0)
+        held.gate.set()
+        await patient
+        assert held.batches == [[1], [4]]
+
+    for _ in range(20):
+        held.batches.clear()
+        held.gate.clear()
+        scenario(play, held, batch_cost=1, max_queue_cost=2)

@@ -75,6 +75,7 @@ class Batcher:
         self._batch_cost, self._max_queue_cost = batch_cost, max_queue_cost
         self._freed = asyncio.Event()
         self._closed = False
+        self._patient = 0  # callers that wait for room
         self._ms_per_cost: dict[Kind, float] = {}  # of the last batch
         self._workers = workers
         self._lock = Lock()  # of all that follows, which workers change too
@@ -148,16 +149,28 @@ class Batcher:
         return compute_ms
 
     async def _take_room(self, cost: int, patient: bool) -> None:
-        while self._queue_cost and self._queue_cost + cost > self._max_queue_cost:
+        if not self._has_room(cost):
             if not patient:
                 raise OverloadedError(
                     f"the queue is full: it holds {self._queue_cost} of at most {self._max_queue_cost} "
                     "(atoms + pairs); try again later"
                 )
-            self._freed.clear()
-            await self._freed.wait()
+            await self._wait_for_room(cost)
         if self._closed:
             raise UnavailableError("the server is shutting down")
+
+    def _has_room(self, cost: int) -> bool:
+        return not self._queue_cost or self._queue_cost + cost <= self._max_queue_cost
+
+    async def _wait_for_room(self, cost: int) -> None:
+        """Wait until there is room; whoever takes work from the queue lets those in who are counted."""
+        self._patient += 1
+        try:
+            while not self._has_room(cost):
+                self._freed.clear()
+                await self._freed.wait()
+        finally:
+            self._patient -= 1
 
     def _start(self) -> None:
         """Have an idle worker take a turn, if there is one: otherwise none is idle for long."""
@@ -202,6 +215,8 @@ class Batcher:
                     load = load.joined(job.load)
             if not jobs:
                 del self._waiting[kind]
+            if self._patient:
+                self._tell(self._freed.set)
         return batch
 
     def _is_wanted(self, job: Job) -> bool:
@@ -236,12 +251,8 @@ class Batcher:
         self._tell(_settle_all, batch, list(results))
 
     def _tell(self, function: Callable[..., None], *args: object) -> None:
-        """Have the event loop call a function, and let in who waits for room."""
-        self._loop.call_soon_threadsafe(self._told, function, args)
-
-    def _told(self, function: Callable[..., None], args: Sequence[object]) -> None:
-        function(*args)
-        self._freed.set()
+        """Have the event loop call a function."""
+        self._loop.call_soon_threadsafe(function, *args)
 
 
 def _run(model: Model, works: Sequence[Work]) -> list[Outputs]:
