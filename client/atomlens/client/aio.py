@@ -26,6 +26,7 @@ from atomlens.client.explanations import Explanations
 from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
+from atomlens.client.lone import lone_request, read_lone
 from atomlens.client.probe.async_stream import AsyncProbeStream
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
@@ -39,7 +40,7 @@ from atomlens.client.probe.request import (
 from atomlens.client.requests import explain_request, read_response, settled
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, one_name_of, together
 from atomlens.client.stream_settings import StreamSettings
-from atomlens.client.structure import StructureLike
+from atomlens.client.structure import Structure, StructureLike
 from atomlens.client.structures import Structures
 from atomlens.client.transport import checked_timeout
 from atomlens.v1 import explanations_pb2
@@ -77,7 +78,9 @@ class AsyncClient:
         self, structure: StructureLike | str | Path, model: Models = DEFAULT_MODELS
     ) -> Explanation:
         """Return what one or more models say about one structure; several must have no head in common."""
-        outcome = (await self._ask(Structures.of([read_one(structure)]), names_of(model)))[0]
+        one = read_one(structure)
+        outcomes = await asyncio.gather(*(self._answer_one(one, name) for name in names_of(model)))
+        outcome = together(outcomes)
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
@@ -196,6 +199,9 @@ class AsyncClient:
         selectors = [explanations_pb2.ModelSelector(name=name) for name in names]
         answers = await asyncio.gather(*(self._answer(structures, selector) for selector in selectors))
         return [together(outcomes) for outcomes in zip(*answers, strict=True)]
+
+    async def _answer_one(self, one: Structure, model: str) -> Outcome:
+        return read_lone(await self._transport.explain(lone_request(model, one), self._timeout_seconds), one)
 
     async def _answer(self, structures: Structures, model: explanations_pb2.ModelSelector) -> Explanations:
         response = await self._transport.explain(explain_request(model, structures), self._timeout_seconds)

@@ -21,6 +21,7 @@ from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
 from atomlens.client.local import LocalTransport
+from atomlens.client.lone import lone_request, read_lone
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
     DEFAULT_PROBE_MODEL,
@@ -35,7 +36,7 @@ from atomlens.client.requests import explain_request, read_response, settled
 from atomlens.client.selection import DEFAULT_MODELS, Models, names_of, one_name_of, together
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.streaming import stream
-from atomlens.client.structure import StructureLike
+from atomlens.client.structure import Structure, StructureLike
 from atomlens.client.structures import Structures
 from atomlens.client.transport import GrpcTransport, Transport, checked_timeout
 from atomlens.v1 import explanations_pb2
@@ -77,7 +78,8 @@ class Client:
 
     def explain(self, structure: StructureLike | str | Path, model: Models = DEFAULT_MODELS) -> Explanation:
         """Return what one or more models say about one structure; several must have no head in common."""
-        outcome = self._ask(Structures.of([read_one(structure)]), names_of(model))[0]
+        one = read_one(structure)
+        outcome = together([self._answer_one(one, name) for name in names_of(model)])
         if isinstance(outcome, Failure):
             raise outcome.error
         return outcome
@@ -209,6 +211,9 @@ class Client:
             return []
         answers = [self._answer(structures, explanations_pb2.ModelSelector(name=name)) for name in names]
         return [together(outcomes) for outcomes in zip(*answers, strict=True)]
+
+    def _answer_one(self, one: Structure, model: str) -> Outcome:
+        return read_lone(self._transport.explain(lone_request(model, one), self._timeout_seconds), one)
 
     def _answer(self, structures: Structures, model: explanations_pb2.ModelSelector) -> Explanations:
         response = self._transport.explain(explain_request(model, structures), self._timeout_seconds)

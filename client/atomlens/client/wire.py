@@ -46,7 +46,7 @@ def encode_ids(ids: npt.ArrayLike) -> bytes:
 
 def decode_ids(buffer: bytes) -> npt.NDArray[np.uint64]:
     """Return the ids of a chunk."""
-    return _array(buffer, "<u8", "ids")
+    return array(buffer, "<u8", "ids")
 
 
 def decode(
@@ -89,10 +89,10 @@ def _head(message: explanations_pb2.HeadExplanation, batch: Structures, where: B
 
     def atomic(name: str, buffer: bytes) -> Floats:
         found = len(batch.numbers) if where is None else int(where.sum())
-        return _spread(_array(buffer, "<f8", name, found), where)
+        return _spread(array(buffer, "<f8", name, found), where)
 
     def vectors(name: str, buffer: bytes) -> Floats:
-        return _array(buffer, "<f8", name, len(batch) * 3).reshape(-1, 3)
+        return array(buffer, "<f8", name, len(batch) * 3).reshape(-1, 3)
 
     offset, dipole = message.HasField("offset"), message.HasField("dipole")
     return BatchHead(
@@ -100,7 +100,7 @@ def _head(message: explanations_pb2.HeadExplanation, batch: Structures, where: B
         AGGREGATIONS.get(message.aggregation, "unknown"),
         message.unit,
         message.property_unit,
-        _array(message.properties, "<f8", "properties", len(batch)),
+        array(message.properties, "<f8", "properties", len(batch)),
         atomic("contributions", message.contributions),
         atomic("model", message.offset.model) if offset else None,
         atomic("offset", message.offset.offset) if offset else None,
@@ -126,17 +126,17 @@ def _warnings(message: explanations_pb2.Explanations) -> dict[int, tuple[str, ..
     return warnings
 
 
-def _bytes(array: npt.NDArray[Any] | None, dtype: str) -> bytes:
+def _bytes(values: npt.NDArray[Any] | None, dtype: str) -> bytes:
     """Return an array's bytes, nothing for none."""
-    return b"" if array is None else array.astype(dtype, copy=False).tobytes()
+    return b"" if values is None else values.astype(dtype, copy=False).tobytes()
 
 
-def _array(buffer: bytes, dtype: str, name: str, length: int | None = None) -> npt.NDArray[Any]:
-    """Return a buffer as an array without copying it."""
+def array(buffer: bytes, dtype: str, name: str, length: int | None = None) -> npt.NDArray[Any]:
+    """Return a buffer as an array without copying it; raises `InternalError` for another length."""
     try:
-        array: npt.NDArray[Any] = np.frombuffer(buffer, dtype)
+        values: npt.NDArray[Any] = np.frombuffer(buffer, dtype)
     except ValueError as error:
         raise InternalError(f"`{name}` of the answer is cut off") from error
-    if length is not None and len(array) != length:
-        raise InternalError(f"`{name}` of the answer must have {length} entries, got {len(array)}")
-    return array
+    if length is not None and len(values) != length:
+        raise InternalError(f"`{name}` of the answer must have {length} entries, got {len(values)}")
+    return values
