@@ -138,7 +138,7 @@ class AsyncEngine:
         Raises:
             UnavailableError: the engine is closed.
         """
-        if len(structures.numbers) + len(structures) > FEW or structures.pbc.any():
+        if len(structures.numbers) + len(structures) > FEW or structures.are_periodic:
             return await self.outside(function, *args, **kwargs)
         self._check_open()
         return function(*args, **kwargs)

@@ -59,7 +59,7 @@ class Structures:
                 "REQUEST_TOO_LARGE",
                 "structures.counts",
             )
-        if (counts < 0).any():
+        if counts.min(initial=0) < 0:
             raise InputError(f"`counts` must not be negative, got {counts.min()}", field="structures.counts")
         many, atoms = len(counts), int(counts.sum())
 
@@ -109,7 +109,7 @@ class Structures:
     @cached_property
     def are_periodic(self) -> bool:
         """Whether any lattice vector of any structure repeats."""
-        return bool(self.pbc.any())
+        return bool(np.count_nonzero(self.pbc))
 
     @cached_property
     def are_plain(self) -> bool:
