@@ -205,5 +205,5 @@ def test_a_path_that_is_no_repository_is_an_error(tmp_path: Path) -> None:
 
 def test_a_provider_that_is_not_there_is_an_error_and_no_failed_model(copy: Callable[..., Path]) -> None:
     """Before any model is looked at."""
-    with pytest.raises(ProviderError, match="`provider` must be one of cpu, cuda, got 'tpu'"):
+    with pytest.raises(ProviderError, match="`provider` must be one of cpu, cuda, cuda-tf32, got 'tpu'"):
         Repository.open(copy(), "tpu")

@@ -115,15 +115,15 @@ async def refused(call: Any) -> tuple[grpc.StatusCode, str, str]:
 def counted(server: Server) -> Iterator[list[int]]:
     """Note every slab that the server computes."""
     engine, computed = server._engine, []
-    slab = engine.slab
+    slab = engine._slab
 
-    async def note(probe: Probe, context: Context | None, index: int) -> Slab:
+    async def note(probe: Probe, context: Context | None, index: int, workers: asyncio.Semaphore) -> Slab:
         computed.append(index)
-        return await slab(probe, context, index)
+        return await slab(probe, context, index, workers)
 
-    engine.slab = note  # type: ignore[method-assign]
+    engine._slab = note  # type: ignore[method-assign]
     yield computed
-    engine.slab = slab  # type: ignore[method-assign]
+    engine._slab = slab  # type: ignore[method-assign]
 
 
 async def settled(numbers: list[int]) -> int:
