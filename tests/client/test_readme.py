@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 STUDY: dict[str, Any] = json.loads((ROOT / "study.json").read_text())
 NUMBER = re.compile(r"-?\d+\.\d+")
+KCAL = 23.06  # of 1 eV
 PRECISION = 5e-4  # another processor may round the last printed digit of a float32 sum otherwise
 
 
@@ -49,6 +50,19 @@ def test_transcript_of_a_probe_is_real(
     printed = capsys.readouterr().out
     assert _words(printed) == _words(shown[2])
     assert _numbers(printed) == pytest.approx(_numbers(shown[2]), abs=PRECISION)
+
+
+def test_energy_in_another_unit_is_real(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number that the README shows behind a pipe is the one in the JSON line."""
+    shown = re.search(r"jq \.energy\n(-?\d+\.\d+)", README.read_text())
+    assert shown
+    monkeypatch.chdir(ROOT)
+    arguments = ["explain", "examples/water.xyz", "--energy-unit", "kcal/mol", "--format", "json"]
+    assert main(arguments) == 0
+    energy = json.loads(capsys.readouterr().out)["energy"]
+    assert energy == pytest.approx(float(shown[1]), abs=KCAL * PRECISION)
 
 
 def test_examples_in_python_are_real() -> None:

@@ -14,6 +14,7 @@ RANDOM_MOLECULES = 16
 GAP_ANGSTROM = 2.0  # Å between the images of a molecule in a cell
 UNMET_ANGSTROM = 2.0  # how close elements may come that never met in training
 BONDED, NEAR = 4, 2  # points around a structure: as far from an atom as its bonds are long, and nearer
+COMPRESSIONS = (0.95, 0.9)  # of lengths
 CELLS = 3  # that a point may lie away from where it was drawn
 
 
@@ -35,6 +36,7 @@ def verification_batches(checkpoint: Checkpoint) -> dict[str, Structures]:
         "random molecules": molecules,
         "largest training structure": [largest],
         "distorted structures": [_distorted(rng, largest) for _ in range(4)],
+        "compressed structures": [_scaled(largest, factor) for factor in COMPRESSIONS],
         "periodic": [_in_a_cell(molecule) for molecule in molecules[:4]],
         "mixed batch": [*atoms, largest, apart, *molecules[4:8], _in_a_cell(molecules[8])],
     }
@@ -96,6 +98,11 @@ def _with_far_atom(one: Structures, number: int, cutoff: float) -> Structures:
 def _distorted(rng: np.random.Generator, one: Structures) -> Structures:
     moved = one.positions + rng.normal(0.0, 0.05, one.positions.shape)
     return _placed(_molecule(one.numbers, moved), one.cells[0], one.pbc[0])
+
+
+def _scaled(one: Structures, factor: float) -> Structures:
+    """Return the structure with all lengths multiplied: more neighbors, nearer than in training."""
+    return _placed(_molecule(one.numbers, factor * one.positions), factor * one.cells[0], one.pbc[0])
 
 
 def _in_a_cell(one: Structures) -> Structures:

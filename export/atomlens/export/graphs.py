@@ -61,7 +61,7 @@ class MoleculesGraph(nn.Module):
         """Return contributions (molecules, slots) in the head's unit; of padding they mean nothing.
 
         Args:
-            numbers: (molecules, slots) int64, 0 for padding.
+            numbers: (molecules, slots) int64, 0 for padding; at least one molecule and slot.
             positions: (molecules, slots, 3) in Å.
         """
         contributions, _ = self.form(numbers.flatten(), self.form.molecules(numbers, positions))

@@ -8,7 +8,7 @@ import torch
 
 from atomlens.export.checkpoint import Checkpoint
 from atomlens.export.compiled import compilation
-from atomlens.export.compiled.compilation import ALLOWED, TERMS, compile_model
+from atomlens.export.compiled.compilation import ALLOWED, SLACK, TERMS, compile_model
 from atomlens.export.compiled.schnet import CompiledSchNet
 from atomlens.export.examples import verification_batches
 from atomlens.export.form import CompiledForm, ExactForm
@@ -54,7 +54,7 @@ def test_a_compiled_model_says_what_its_network_says(
 
 
 def test_no_more_terms_are_taken_than_needed(toy_checkpoints: dict[str, Checkpoint]) -> None:
-    """With one step fewer of terms the error would be larger than allowed, and with many it vanishes."""
+    """With a step fewer the error would be more than twice that of the most terms, or more than allowed."""
     checkpoint = toy_checkpoints["toy-schnet-energy"]
     batches = verification_batches(checkpoint)
     twin = double(checkpoint.build())
@@ -67,10 +67,11 @@ def test_no_more_terms_are_taken_than_needed(toy_checkpoints: dict[str, Checkpoi
             for batch in batches.values()
         )
 
+    enough = min(ALLOWED, SLACK * error(TERMS[-1]))
     assert error(2) > ALLOWED
-    assert error(form.terms) <= ALLOWED
+    assert error(form.terms) <= enough
     fewer = [terms for terms in TERMS if terms < form.terms]
-    assert not fewer or error(fewer[-1]) > ALLOWED
+    assert not fewer or error(fewer[-1]) > enough
 
 
 def test_filters_that_no_number_of_terms_fits_are_refused(
@@ -79,7 +80,7 @@ def test_filters_that_no_number_of_terms_fits_are_refused(
     """The error says how to export the network all the same."""
     checkpoint = toy_checkpoints["toy-schnet-energy"]
     monkeypatch.setattr(compilation, "TERMS", (1, 2))
-    with pytest.raises(ValueError, match=r"2 functions .* with --exact"):
+    with pytest.raises(ValueError, match=r"2 functions are off .* with --exact"):
         compile_model(checkpoint.build(), verification_batches(checkpoint).values())
 
 

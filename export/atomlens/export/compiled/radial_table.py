@@ -15,19 +15,23 @@ def knots(cutoff: float) -> Tensor:
 
 
 class RadialTable(nn.Module):
-    """f(r) = f_k + (r/h − k)(f_{k+1} − f_k) with k = ⌊r/h⌋, and 0 from the cutoff on.
+    """f(r) = v_k + (r/h − k)(v_{k+1} − v_k) with k = ⌊r/h⌋, and 0 from the cutoff on.
 
-    With 4,096 steps h the error is h²/8 f'' = 1.9e-7 Å² f''. The price of a function is that of reading it.
+    A line through two points of a curve is off by up to h²/8 f'', always to one side. Its ends are moved by
+    half of that, v = f − h²/16 f'', and the error is h²/16 f'' to either side, 9.3e-8 Å² f'' with 4,096 steps
+    to 5 Å; what many neighbors are off by averages out.
     """
 
     values: Tensor
 
-    def __init__(self, values: Tensor, cutoff: float) -> None:
-        """Keep values (knots, functions) at `knots`; the last row, at the cutoff, is taken as zero."""
+    def __init__(self, functions: Tensor, cutoff: float) -> None:
+        """Tabulate functions, (knots, functions) at `knots`; at the cutoff, the last row, they are zero."""
         super().__init__()
-        self.last = float(len(values) - 1)
+        self.last = float(len(functions) - 1)
         self.scale = self.last / cutoff
-        self.register_buffer("values", torch.cat([values[:-1], torch.zeros_like(values[:2])]))
+        bends = functions.diff(n=2, dim=0)  # h² f'' at all knots but the outermost
+        moved = functions[1:-1] - bends / 16
+        self.register_buffer("values", torch.cat([functions[:1], moved, torch.zeros_like(functions[:2])]))
 
     def forward(self, distances: Tensor) -> Tensor:
         """Return all functions: (..., functions)."""

@@ -101,7 +101,8 @@ class MoleculeSlots:
         j = k - i * (i + 1) // 2
         ends = positions.index_select(1, j) - positions.index_select(1, i)  # (molecules, pairs, 3)
         squares = (ends * ends).sum(2)
-        real = (numbers > 0).index_select(1, i) & (squares > 0)  # padding comes last
+        atoms_are = numbers > 0
+        real = atoms_are.index_select(1, i) & atoms_are.index_select(1, j) & (squares > 0)
         self.distances = _distances(squares, real, cutoff)  # (molecules, pairs)
         self._positions = positions
 
