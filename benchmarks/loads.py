@@ -11,7 +11,6 @@ from benchmarks.settings import MODEL
 
 WARM_UP_SECONDS = 0.5
 SHARES = (0.3, 0.6)  # of the closed loop's throughput, at which the open loop asks
-STREAMED = 2000  # structures whose bytes are counted
 
 
 def loads(cast: Cast) -> list[dict[str, Any]]:

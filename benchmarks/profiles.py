@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import prod
@@ -20,7 +19,6 @@ from benchmarks.settings import MODEL
 MOST = 10  # operators and functions that are told
 RUNS = 12
 PRODUCTS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm")
-SUFFIX = re.compile(r"_(kernel_time|fence_before|fence_after)$")
 
 
 def graph_profiles(cast: Cast) -> dict[str, Any]:

@@ -117,6 +117,7 @@ def test_of_a_batch() -> None:
         (Atoms("H"), "`structures` must be an iterable of structures, got Atoms", "structures"),
         ({"numbers": [1]}, "`structures` must be an iterable of structures, got dict", "structures"),
         ("file.npz", "`structures` must be an iterable of structures, got str", "structures"),
+        (5, "`structures` must be an iterable of structures, got int", "structures"),
         ([WATER, HUGE], "to fit into a message", "positions"),
     ],
     ids=["shape", "type", "atoms", "mapping", "path", "size"],

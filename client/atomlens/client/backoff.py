@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class BackoffSettings:
     """Attempts without any progress, and pauses that double between them."""
 
-    max_attempts: int = 6
+    max_attempts: int = 8
     first_pause_seconds: float = 0.1
     max_pause_seconds: float = 5.0
 

@@ -78,7 +78,8 @@ class Structures(Sequence[Structure]):
         """Return structures of any kind as one batch; raises `InputError` that names the first bad one."""
         if isinstance(structures, Structures):
             return structures
-        if isinstance(structures, (str, Path, Mapping)) or hasattr(structures, "get_atomic_numbers"):
+        one = isinstance(structures, (str, Path, Mapping)) or hasattr(structures, "get_atomic_numbers")
+        if one or not isinstance(structures, Iterable):
             message = f"`structures` must be an iterable of structures, got {type(structures).__name__}"
             raise InputError(message, reason="WRONG_TYPE", field="structures")
         return cls._of([_structure(index, value) for index, value in enumerate(structures)])

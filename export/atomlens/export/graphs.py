@@ -18,7 +18,6 @@ from atomlens.server.bundle import ATOMS, MOLECULES, PROBE
 
 OPSET = 18
 IR_VERSION = 10
-ATOMS_INPUTS = ("numbers", "positions", "neighbors", "shifts")
 ATOMS_AXES = {
     "numbers": ("atoms",),
     "positions": ("atoms",),
@@ -91,7 +90,7 @@ class ProbeGraph(nn.Module):
 def export_graphs(model: Model, form: Form) -> dict[str, bytes]:
     """Return the graphs of a model in a form, by the names of their files.
 
-    Each is one file with its weights inside, the same bytes every time.
+    Each is one file with its weights inside, the same bytes with the same number of threads.
     """
     head, element = model.settings.head.name, model.network.settings.elements[0]
     narrow = copy.deepcopy(form).float().eval()
