@@ -87,7 +87,7 @@ RATIOS = (
     ),
     Ratio(
         "compiled_over_naive",
-        "compiled ÷ naive ONNX graph, atoms",
+        "compiled (molecules.onnx) ÷ naive ONNX graph, QM9 molecules",
         10,
         15,
         False,

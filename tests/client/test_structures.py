@@ -120,7 +120,7 @@ def test_of_a_batch() -> None:
         (5, "`structures` must be an iterable of structures, got int", "structures"),
         ([WATER, HUGE], "to fit into a message", "positions"),
     ],
-    ids=["shape", "type", "atoms", "mapping", "path", "size"],
+    ids=["shape", "type", "atoms", "mapping", "path", "number", "size"],
 )  # fmt: skip
 def test_bad_structures(values: Any, message: str, field: str) -> None:
     """What is no structure is named by its place and its field."""
