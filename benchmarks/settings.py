@@ -21,7 +21,7 @@ class Settings:
     cores: int = 2  # that everything is pinned to, clients included
     clients: tuple[int, ...] = (1, 4, 16)
     calls: int = 300  # of which a median latency is made, in each round
-    probe_points: int = 60_000
+    probe_points: int = 200_000
     large_probe_points: int = 1_000_000
     sizes: tuple[int, ...] = (18, 81, 375, 2_187, 9_999)  # atoms of boxes of water
     growth_atoms: int = 9_999  # of each measurement, as many boxes as that makes
