@@ -55,7 +55,7 @@ def test_the_server_is_ready_when_its_models_are_warm(
     monkeypatch.setattr(Repository, "open", slow)
 
     async def main() -> None:
-        server = Server(ServerSettings("127.0.0.1:0", toy_repository))
+        server = Server(ServerSettings(address="127.0.0.1:0", models=toy_repository))
         starting = asyncio.create_task(server.start())
         await asyncio.sleep(0)
         assert server.address == ""
@@ -96,7 +96,7 @@ def test_a_provider_that_is_not_there_is_an_error_at_the_start(
     """The server does not start on the CPU instead."""
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ProviderError, match="`provider` cuda is not in this build"):
-        asyncio.run(Server(ServerSettings("127.0.0.1:0", toy_repository, provider="cuda")).start())
+        asyncio.run(Server(ServerSettings(address="127.0.0.1:0", models=toy_repository, provider="cuda")).start())
 
 
 def test_an_address_is_taken_once(toy_repository: Path, serving: Serving) -> None:
@@ -105,7 +105,7 @@ def test_an_address_is_taken_once(toy_repository: Path, serving: Serving) -> Non
     async def main() -> None:
         async with serving() as (server, _):
             with pytest.raises(OSError, match="cannot be listened on"):
-                await Server(ServerSettings(server.address, toy_repository)).start()
+                await Server(ServerSettings(address=server.address, models=toy_repository)).start()
 
     asyncio.run(main())
 

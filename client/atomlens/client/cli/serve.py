@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import Field, fields
-from pathlib import Path
 from typing import Any
 
 from atomlens.client.local import engine_errors
@@ -38,13 +37,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add_flag(parser: argparse.ArgumentParser, setting: Field[Any]) -> None:
-    kind = Path if setting.name == "models" else type(setting.default)
-    default = "" if setting.default is None else f" (default {setting.default})"
+    from atomlens.server.settings.setting import parser as value_parser
+
+    default = "" if setting.default in (None, "") else f" (default {setting.default})"
     parser.add_argument(
         f"--{setting.name.replace('_', '-')}",
-        type=kind,
-        metavar={"address": "HOST:PORT", "models": "DIR", "provider": "cpu|cuda|cuda-tf32"}.get(
-            setting.name, "N"
-        ),
+        type=value_parser(setting),
+        metavar=setting.metadata["metavar"],
         help=setting.metadata["help"] + default,
     )

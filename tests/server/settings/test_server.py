@@ -1,4 +1,4 @@
-"""`atomlens.server.settings`."""
+"""`atomlens.server.settings.server`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ import pytest
 from atomlens.server.cpus import available_cpus
 from atomlens.server.limits import Limits
 from atomlens.server.settings import PREFIX, ServerSettings
+
+EXAMPLES: dict[type, Any] = {int: 7, float: 1.5, bool: True, str: "text", Path: Path("path")}
+VALUES: dict[str, Any] = {  # of settings that no example fits
+    "address": "localhost:7",
+    "health_address": "localhost:8",
+    "provider": "cuda",
+}
 
 
 def test_flags_come_before_the_environment_and_both_before_defaults() -> None:
@@ -30,21 +37,13 @@ def test_flags_come_before_the_environment_and_both_before_defaults() -> None:
 @pytest.mark.parametrize("name", [one.name for one in fields(ServerSettings)])
 def test_every_setting_has_a_variable_of_its_type_and_a_help_text(name: str) -> None:
     """A value comes out of the environment equal to one that is set in Python; an empty one is not given."""
-    default = getattr(ServerSettings(), name)
-    values: dict[str, Any] = {
-        "address": "localhost:7",
-        "models": Path("/m"),
-        "provider": "cuda",
-        "grace_seconds": 1.5,
-        "max_probe_extent_angstrom": 2.5,
-        "probe_patience_seconds": 0.5,
-    }
-    value = values.get(name, 7)
+    one = next(one for one in fields(ServerSettings) if one.name == name)
+    value = VALUES.get(name, EXAMPLES[one.metadata["kind"]])
     settings = ServerSettings.from_environment({}, {PREFIX + name.upper(): str(value)})
     assert getattr(settings, name) == value
     assert ServerSettings.from_environment({}, {PREFIX + name.upper(): ""}) == ServerSettings()
-    assert default is None or isinstance(value, type(default))
-    assert next(one for one in fields(ServerSettings) if one.name == name).metadata["help"]
+    assert one.default is None or isinstance(value, type(one.default))
+    assert one.metadata["help"]
 
 
 @pytest.mark.parametrize(
