@@ -96,7 +96,9 @@ def test_a_provider_that_is_not_there_is_an_error_at_the_start(
     """The server does not start on the CPU instead."""
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ProviderError, match="`provider` cuda is not in this build"):
-        asyncio.run(Server(ServerSettings(address="127.0.0.1:0", models=toy_repository, provider="cuda")).start())
+        asyncio.run(
+            Server(ServerSettings(address="127.0.0.1:0", models=toy_repository, provider="cuda")).start()
+        )
 
 
 def test_an_address_is_taken_once(toy_repository: Path, serving: Serving) -> None:
