@@ -15,6 +15,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PROTO_VENV := .venv-proto
 PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
+OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
 
 .PHONY: help demo test check proto train export study bench clean
 
@@ -37,6 +38,9 @@ check: $(VENV)/.check $(PROTO_VENV)/.done  ## lint and type-check everything
 proto: $(PROTO_VENV)/.done  ## regenerate the code beside the .proto files (OUT: another directory)
 	$(call protoc,--python_out=$(OUT) --mypy_out=quiet:$(OUT),$(PROTOS))
 	$(call protoc,--grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT),$(SERVICES))
+	$(call protoc,--python_out=$(OUT) --mypy_out=quiet:$(OUT) --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT),$(OPEN_INFERENCE))
+	sed 's/_descriptor_pool.Default()/_descriptor_pool.DescriptorPool()/' $(OUT)/$(OPEN_INFERENCE:proto/%.proto=%)_pb2.py > $(OUT)/own_pool
+	mv $(OUT)/own_pool $(OUT)/$(OPEN_INFERENCE:proto/%.proto=%)_pb2.py  # clients of other servers have messages of the same names
 
 # The bundled models are trained on QM9 (Ramakrishnan et al. 2014) and on the Materials Project (Jain et al. 2013),
 # in the layout that README.md describes: qm9.npz and materials_project.npz in DATA.
@@ -100,7 +104,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) --editable '.[server,report,export,study,test]'
+	$(PIP) --editable '.[server,trace,report,export,study,test]'
 	touch $@
 
 $(VENV)/.check: $(VENV)/.test
