@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tarfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,12 +169,36 @@ def toy_checkpoints(
 
 
 @pytest.fixture(scope="session")
-def toy_repository(toy_checkpoints: dict[str, Checkpoint], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with those models, made by the real exporter."""
-    from atomlens.export.bundle import export_bundle
-    from atomlens.export.card import Description
-
+def toy_repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with those models, made by the real exporter; kept until what makes them changes."""
     repository = tmp_path_factory.mktemp("models")
-    for name, checkpoint in toy_checkpoints.items():
-        export_bundle(checkpoint, repository, Description(name, licence="MIT"))
+    assert request.config.cache is not None
+    kept = request.config.cache.mkdir("toys") / f"{_digest_of_makers()}.tar"
+    if not kept.exists():
+        from atomlens.export.bundle import export_bundle
+        from atomlens.export.card import Description
+
+        for name, checkpoint in request.getfixturevalue("toy_checkpoints").items():
+            export_bundle(checkpoint, repository, Description(name, licence="MIT"))
+        _keep(repository, kept)
+        return repository
+    with tarfile.open(kept) as archive:
+        archive.extractall(repository, filter="data")
     return repository
+
+
+def _digest_of_makers() -> str:
+    """Return the SHA-256 of the code and the releases that toys are made with."""
+    root = Path(__file__).parent.parent
+    card = root / "proto/atomlens/v1/card.proto"
+    code = [path.read_bytes() for path in (Path(__file__), card, *sorted((root / "export").rglob("*.py")))]
+    releases = [version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "protobuf")]
+    return hashlib.sha256(b"".join(code) + " ".join(releases).encode()).hexdigest()
+
+
+def _keep(repository: Path, kept: Path) -> None:
+    """Write an archive of a repository, whole or not at all: other runs may look for it."""
+    unfinished = kept.with_name(f"{kept.name}.{os.getpid()}")
+    with tarfile.open(unfinished, "w") as archive:
+        archive.add(repository, ".")
+    unfinished.replace(kept)
