@@ -20,6 +20,7 @@ COMMANDS = {
     "embedding": "show what a model learned of the elements",
     "study": "test what models explain against data (extra `study`)",
     "serve": "run the server (extra `server`)",
+    "health": "ask a server whether it serves (extra `server`)",
     "bench": "put a load on a server and tell how it fares",
     "train": "train a network (extra `export`)",
     "export": "make a model of a checkpoint (extra `export`)",
