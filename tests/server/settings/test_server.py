@@ -17,6 +17,11 @@ VALUES: dict[str, Any] = {  # of settings that no example fits
     "address": "localhost:7",
     "health_address": "localhost:8",
     "provider": "cuda",
+    "metrics_address": "localhost:9",
+    "otlp_endpoint": "http://localhost:4317",
+    "log_format": "json",
+    "log_level": "debug",
+    "log_calls": "failed",
 }
 
 
