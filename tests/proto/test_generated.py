@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GENERATED = ROOT / "proto" / "atomlens" / "v1"
+PACKAGES = ("v1", "open_inference")
 
 
 def test_generated_code_is_current(tmp_path: Path) -> None:
@@ -23,8 +23,9 @@ def test_generated_code_is_current(tmp_path: Path) -> None:
         ["make", "proto", f"OUT={tmp_path}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stderr
-    names = sorted(path.name for path in GENERATED.iterdir() if "_pb2" in path.name and path.is_file())
-    fresh = sorted(path.name for path in (tmp_path / "atomlens" / "v1").iterdir())
-    assert fresh == names
-    _, changed, missing = filecmp.cmpfiles(GENERATED, tmp_path / "atomlens" / "v1", names, shallow=False)
-    assert (changed, missing) == ([], [])
+    for package in PACKAGES:
+        committed, fresh = ROOT / "proto" / "atomlens" / package, tmp_path / "atomlens" / package
+        names = sorted(path.name for path in committed.iterdir() if "_pb2" in path.name and path.is_file())
+        assert sorted(path.name for path in fresh.iterdir()) == names
+        _, changed, missing = filecmp.cmpfiles(committed, fresh, names, shallow=False)
+        assert (changed, missing) == ([], [])

@@ -7,17 +7,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOTS = {"proto": "v1", "export": "export", "server": "server", "client": "client"}
+ROOTS = {
+    "proto": ["open_inference", "v1"],
+    "export": ["export"],
+    "server": ["server"],
+    "client": ["client"],
+}
 
 
-@pytest.mark.parametrize(("root", "package"), ROOTS.items())
-def test_roots_share_the_namespace(root: str, package: str) -> None:
-    """No root closes the namespace with an `__init__.py`, and each holds one typed package."""
+@pytest.mark.parametrize(("root", "packages"), ROOTS.items())
+def test_roots_share_the_namespace(root: str, packages: list[str]) -> None:
+    """No root closes the namespace with an `__init__.py`, and each holds typed packages of its own."""
     namespace = ROOT / root / "atomlens"
     assert not (namespace / "__init__.py").exists()
-    assert (namespace / package / "py.typed").exists()
-    packages = [path.name for path in namespace.iterdir() if path.is_dir() and path.name != "__pycache__"]
-    assert packages == [package]
+    assert all((namespace / package / "py.typed").exists() for package in packages)
+    found = [path.name for path in namespace.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert sorted(found) == packages
 
 
 def test_dependencies_point_one_way() -> None:
@@ -31,5 +36,12 @@ def test_dependencies_point_one_way() -> None:
     for path in (ROOT / "client").rglob("*.py"):
         for line in path.read_text().splitlines():
             if line.startswith(("import ", "from ")):
-                heavy = ("atomlens.export", "atomlens.server", "torch", "onnxruntime", "pandas")
+                heavy = (
+                    "atomlens.export",
+                    "atomlens.server",
+                    "atomlens.open_inference",
+                    "torch",
+                    "onnxruntime",
+                    "pandas",
+                )
                 assert not any(name in line for name in heavy), f"{path}: {line}"

@@ -27,7 +27,7 @@ def test_wheel_holds_all_roots_and_models(wheel: Path) -> None:
     """The wheel has the packages of all four roots, typed, every bundled model, and what pages need."""
     names = set(zipfile.ZipFile(wheel).namelist())
     assert "atomlens/__init__.py" not in names
-    for package in ("v1", "export", "server", "client"):
+    for package in ("v1", "open_inference", "export", "server", "client"):
         assert {f"atomlens/{package}/__init__.py", f"atomlens/{package}/py.typed"} <= names
     models = ROOT / "server" / "atomlens" / "server" / "models"
     bundled = {f"atomlens/server/models/{path.relative_to(models)}" for path in models.rglob("*.*")}

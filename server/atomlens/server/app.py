@@ -9,11 +9,13 @@ import signal
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from atomlens.open_inference import open_inference_pb2, open_inference_pb2_grpc
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.errors import BundleError
 from atomlens.server.repository import BUNDLED, Repository
 from atomlens.server.services.explanation import ExplanationServicer
 from atomlens.server.services.health import HealthServicer
+from atomlens.server.services.inference import InferenceServicer
 from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
 from atomlens.server.services.translation import translated
@@ -27,7 +29,8 @@ from atomlens.v1 import (
 
 EXPLANATIONS = explanation_service_pb2.DESCRIPTOR.services_by_name["ExplanationService"]
 MODELS = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
-SERVICES = (EXPLANATIONS.full_name, MODELS.full_name)
+INFERENCE = open_inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+SERVICES = (EXPLANATIONS.full_name, MODELS.full_name, INFERENCE.full_name)
 PING_INTERVAL_MS = 60_000  # that clients may send while nothing else is sent; more often is punished
 log = logging.getLogger(__name__)
 
@@ -87,6 +90,8 @@ class Server:
         models = translated(ModelServicer(repository), MODELS)
         explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(explanation, server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
+        inference = translated(InferenceServicer(self._engine, self._draining), INFERENCE)
+        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(inference, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         enable_reflection(server, (*SERVICES, health.SERVICE_NAME))
         return server

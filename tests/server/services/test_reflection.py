@@ -11,11 +11,26 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 NAMES = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+METHODS = {
+    "atomlens.v1.ExplanationService": ["Explain", "ExplainStream", "Probe"],
+    "inference.GRPCInferenceService": [
+        "ServerLive",
+        "ServerReady",
+        "ModelReady",
+        "ServerMetadata",
+        "ModelMetadata",
+        "ModelConfig",
+        "ModelInfer",
+    ],
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_services_and_their_messages_are_told(name: str, serving: Callable[..., Any]) -> None:
-    """Under the old name and under the new one."""
+@pytest.mark.parametrize(("symbol", "methods"), METHODS.items())
+def test_services_and_their_messages_are_told(
+    name: str, symbol: str, methods: list[str], serving: Callable[..., Any]
+) -> None:
+    """Under the old name and under the new one, also what is not among the usual descriptors."""
 
     async def main() -> None:
         async with serving() as (_, channel):
@@ -24,15 +39,14 @@ def test_services_and_their_messages_are_told(name: str, serving: Callable[..., 
                 ServerReflectionRequest.SerializeToString,
                 ServerReflectionResponse.FromString,
             )
-            symbol = "atomlens.v1.ExplanationService"
             requests = [
                 ServerReflectionRequest(list_services=""),
                 ServerReflectionRequest(file_containing_symbol=symbol),
             ]
             services, files = [answer async for answer in ask(iter(requests))]
             found = {service.name for service in services.list_services_response.service}
-            assert found == {symbol, "atomlens.v1.ModelService", "grpc.health.v1.Health", *NAMES}
+            assert found == {*METHODS, "atomlens.v1.ModelService", "grpc.health.v1.Health", *NAMES}
             file = FileDescriptorProto.FromString(files.file_descriptor_response.file_descriptor_proto[0])
-            assert [method.name for method in file.service[0].method] == ["Explain", "ExplainStream", "Probe"]
+            assert [method.name for method in file.service[0].method] == methods
 
     asyncio.run(main())
