@@ -6,6 +6,8 @@ ServerError
 ├── UnusableModelError  the operator must mend a model              FAILED_PRECONDITION
 ├── OverloadedError     the caller must send less, or later         RESOURCE_EXHAUSTED
 ├── UnavailableError    the caller must ask another server          UNAVAILABLE
+├── UnauthenticatedError   the caller must say who it is            UNAUTHENTICATED
+├── PermissionDeniedError  the operator must allow it first         PERMISSION_DENIED
 ├── DeadlineError       the caller gave too little time             DEADLINE_EXCEEDED
 └── EngineError         we must mend the engine                     INTERNAL
 BundleError             the operator must mend a bundle; at loading, never over the wire
@@ -86,6 +88,20 @@ class UnavailableError(ServerError):
     reason = "DRAINING"
 
 
+class UnauthenticatedError(ServerError):
+    """A token is needed, and there is none or it is not known."""
+
+    code = code_pb2.UNAUTHENTICATED
+    reason = "TOKEN_UNKNOWN"
+
+
+class PermissionDeniedError(ServerError):
+    """The token is known, and does not allow this."""
+
+    code = code_pb2.PERMISSION_DENIED
+    reason = "SCOPE_MISSING"
+
+
 class DeadlineError(ServerError):
     """The call's deadline passed before its work was done."""
 
@@ -99,3 +115,7 @@ class EngineError(ServerError):
 
 class BundleError(Exception):
     """A bundle that breaks the contract; the message says which file and which rule."""
+
+
+class UnreadableError(BundleError):
+    """The system does not give a file now; it may later, though nobody touches it."""
