@@ -1,1 +1,6 @@
 """The engine that explains structures, and the gRPC server around it."""
+
+import os
+
+# ONNX Runtime reports its use to its makers unless told not to before it is imported. What is set stays.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
