@@ -1,0 +1,74 @@
+"""`atomlens.server.security.reloaded`."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from atomlens.server.security.reloaded import Contents, Reloaded
+
+
+def number(contents: Contents) -> int:
+    """Return the sum of the numbers in files."""
+    return sum(map(int, contents))
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> dict[str, Path]:
+    """Two files with a number each."""
+    found = {"first": tmp_path / "a", "second": tmp_path / "b"}
+    for path in found.values():
+        path.write_text("1")
+    return found
+
+
+def test_what_changes_is_read_again(paths: dict[str, Path]) -> None:
+    """The value is a new one after any of the files changed, and the same one else."""
+    sums = Reloaded(paths, number)
+    assert sums.value == 2
+    assert not sums.refresh()
+    paths["second"].write_text("4")
+    assert sums.refresh()
+    assert sums.value == 5
+    assert not sums.refresh()
+
+
+@pytest.mark.parametrize("broken", ["two", None])
+def test_what_is_broken_leaves_the_value_and_is_reported_once(
+    broken: str | None, paths: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that cannot be used, or is gone, is one line in the log; mended, it is read."""
+    caplog.set_level(logging.INFO)
+    sums = Reloaded(paths, number)
+    if broken is None:
+        paths["first"].unlink()
+    else:
+        paths["first"].write_text(broken)
+    for _ in range(3):
+        assert not sums.refresh()
+    assert sums.value == 2
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().endswith("; what was read before stays in use")
+    paths["first"].write_text("7")
+    assert sums.refresh()
+    assert sums.value == 8
+
+
+def test_what_is_put_back_is_no_news(paths: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
+    """A file that returns as it was is in use as before; broken once more, it is reported once more."""
+    sums = Reloaded(paths, number)
+    for text in ("x", "1", "x"):
+        paths["first"].write_text(text)
+        sums.refresh()
+    assert sums.value == 2
+    assert len(caplog.records) == 2
+
+
+def test_what_cannot_be_read_at_first_is_an_error(paths: dict[str, Path]) -> None:
+    """The message names the setting and why."""
+    paths["second"].unlink()
+    with pytest.raises(ValueError, match=r"`second` .*b cannot be read: No such file or directory"):
+        Reloaded(paths, number)
