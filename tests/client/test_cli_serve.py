@@ -26,7 +26,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[ServerSettings]:
         found.append(settings)
         return 0
 
-    monkeypatch.setattr("atomlens.server.app.serve", serve)
+    monkeypatch.setattr("atomlens.server.process.serve", serve)
     return found
 
 

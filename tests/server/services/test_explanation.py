@@ -63,10 +63,8 @@ def details(error: grpc.aio.AioRpcError) -> tuple[str, str]:
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     assert status.details[0].Unpack(info)
     assert status.message == error.details()
-    if len(status.details) > 1:
-        assert status.details[1].Unpack(request)
-        return info.reason, request.field_violations[0].field
-    return info.reason, ""
+    named = any(detail.Unpack(request) for detail in status.details)
+    return info.reason, request.field_violations[0].field if named else ""
 
 
 @contextmanager

@@ -104,11 +104,8 @@ async def refused(call: Any) -> tuple[grpc.StatusCode, str, str]:
     status: Any = from_call(error)
     info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
     assert status.details[0].Unpack(info)
-    field = ""
-    if len(status.details) > 1:
-        assert status.details[1].Unpack(request)
-        field = request.field_violations[0].field
-    return error.code(), info.reason, field
+    named = any(detail.Unpack(request) for detail in status.details)
+    return error.code(), info.reason, request.field_violations[0].field if named else ""
 
 
 @contextmanager

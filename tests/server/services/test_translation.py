@@ -12,7 +12,7 @@ import pytest
 from google.rpc import code_pb2
 
 from atomlens.server.errors import InputError, OverloadedError
-from atomlens.server.services.translation import _left, _status
+from atomlens.server.services.translation import has_left, server_error
 from atomlens.v1.explanation_service_pb2 import ExplainRequest
 from atomlens.v1.explanation_service_pb2_grpc import ExplanationServiceStub
 from atomlens.v1.explanations_pb2 import ModelSelector
@@ -23,7 +23,7 @@ def test_the_first_known_error_of_a_group_speaks_for_it() -> None:
     group = ExceptionGroup(
         "a", [ValueError("x"), ExceptionGroup("b", [OverloadedError("full"), InputError("y")])]
     )
-    assert _status(group).message == "full"
+    assert server_error(group).message == "full"
 
 
 def test_an_error_that_nobody_foresaw_is_internal_and_logged(
@@ -52,16 +52,16 @@ def test_an_error_that_nobody_foresaw_is_internal_and_logged(
         asyncio.run(main())
     (record,) = caplog.records
     assert "secret" in str(record.exc_info[1]) if record.exc_info else False
-    assert _status(InputError("x")).code == code_pb2.INVALID_ARGUMENT
+    assert server_error(InputError("x")).code == code_pb2.INVALID_ARGUMENT
 
 
 def test_a_client_that_left_is_no_failure() -> None:
     """What gRPC says of a write that nobody waits for is not logged, unless something else failed."""
     gone = grpc.aio.InternalError("failed to send")
-    assert _left(gone)
-    assert _left(ExceptionGroup("stream", [ExceptionGroup("chunks", [gone])]))
-    assert not _left(ExceptionGroup("stream", [gone, OverloadedError("full")]))
-    assert not _left(RuntimeError("secret"))
+    assert has_left(gone)
+    assert has_left(ExceptionGroup("stream", [ExceptionGroup("chunks", [gone])]))
+    assert not has_left(ExceptionGroup("stream", [gone, OverloadedError("full")]))
+    assert not has_left(RuntimeError("secret"))
 
 
 def test_a_method_that_is_not_there_is_unimplemented(serving: Callable[..., Any]) -> None:

@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     with engine_errors():
-        from atomlens.server.app import serve
+        from atomlens.server.process import serve
         from atomlens.server.settings import ServerSettings
 
         names = [setting.name for setting in fields(ServerSettings)]

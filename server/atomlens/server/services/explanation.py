@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 import grpc
 
 from atomlens.server.admission import Admission
 from atomlens.server.async_engine import AsyncEngine
+from atomlens.server.calls import Call, Context
 from atomlens.server.services.probe import ProbeStreams
 from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
@@ -22,8 +21,6 @@ from atomlens.v1 import probes_pb2
 
 MOST_CHUNKS = 1000  # of a stream, unanswered at the same time
 
-Context = grpc.aio.ServicerContext[Any, Any]
-
 
 class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
     """Answers Explain, ExplainStream and Probe."""
@@ -32,13 +29,12 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
         self._engine, self._window_cost, self._draining = engine, settings.window_cost, draining
         self._probes = ProbeStreams(engine, settings, draining)
 
-    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:  # noqa: N802
+    async def Explain(self, request: pb.ExplainRequest, call: Call) -> pb.ExplainResponse:  # type: ignore[override]  # noqa: N802
         """Answer a batch."""
-        deadline = _deadline(context)
         model = self._engine.repository.find(request.model.name, request.model.digest)
         structures = Structures.from_proto(request.structures)
         admission = await self._engine.admit(model, structures, request.heads)
-        explanations, provenance = await self._engine.finish(model, admission, deadline)
+        explanations, provenance = await self._engine.finish(model, admission, call.deadline)
         return await self._engine.handily(
             structures,
             lambda: pb.ExplainResponse(
@@ -46,12 +42,12 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
             ),
         )
 
-    async def ExplainStream(self, requests: object, context: Context) -> None:  # type: ignore[override]  # noqa: ARG002, N802
+    async def ExplainStream(self, requests: object, call: Call) -> None:  # type: ignore[override]  # noqa: ARG002, N802
         """Answer chunks as they are done, reading on while the unanswered cost is within the window."""
-        async with aclosing(self._messages(context)) as messages:
+        async with aclosing(self._messages(call.context)) as messages:
             options = StreamOptions.from_proto(await anext(messages, None), self._engine.repository)
-            await context.write(options.opened(self._window_cost))
-            stream = _Stream(self._engine, options, context, _Window(self._window_cost))
+            await call.context.write(options.opened(self._window_cost))
+            stream = _Stream(self._engine, options, call, _Window(self._window_cost))
             async with asyncio.TaskGroup() as answers:
                 async for message in messages:
                     chunk = Chunk.from_proto(message)
@@ -60,9 +56,9 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
                     answers.create_task(stream.answer(chunk, admission, cost))
                     await stream.window.room()
 
-    async def Probe(self, request: probes_pb2.ProbeRequest, context: Context) -> None:  # type: ignore[override]  # noqa: N802
+    async def Probe(self, request: probes_pb2.ProbeRequest, call: Call) -> None:  # type: ignore[override]  # noqa: N802
         """Answer with a header, slabs as they are computed, and a trailer."""
-        await self._probes.answer(request, context)
+        await self._probes.answer(request, call)
 
     async def _messages(self, context: Context) -> AsyncGenerator[pb.ExplainStreamRequest]:
         """Yield what the client sends until it has no more, or the server is to leave."""
@@ -110,25 +106,16 @@ class _Window:
 class _Stream:
     """One stream being answered."""
 
-    def __init__(
-        self, engine: AsyncEngine, options: StreamOptions, context: Context, window: _Window
-    ) -> None:
-        self._engine, self._options, self._context, self.window = engine, options, context, window
-        self._deadline = _deadline(context)
+    def __init__(self, engine: AsyncEngine, options: StreamOptions, call: Call, window: _Window) -> None:
+        self._engine, self._options, self._call, self.window = engine, options, call, window
         self._writing = asyncio.Lock()
 
     async def answer(self, chunk: Chunk, admission: Admission, cost: int) -> None:
         """Compute one chunk of this cost and send its answer."""
         explanations, provenance = await self._engine.finish(
-            self._options.model, admission, self._deadline, patient=True
+            self._options.model, admission, self._call.deadline, patient=True
         )
         message = await self._engine.handily(chunk.structures, chunk.answered, explanations, provenance)
         async with self._writing:
-            await self._context.write(message)
+            await self._call.context.write(message)
         self.window.leave(cost)
-
-
-def _deadline(context: Context) -> float:
-    """Return the call's deadline as a point on the event loop's clock."""
-    left = context.time_remaining()
-    return math.inf if left is None else asyncio.get_running_loop().time() + left

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-import grpc
 
 from atomlens.server import answers
+from atomlens.server.calls import Call
 from atomlens.server.repository import Repository
 from atomlens.v1 import model_service_pb2 as pb
 from atomlens.v1 import model_service_pb2_grpc as pb_grpc
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ModelServicer(pb_grpc.ModelServiceServicer):
@@ -21,18 +17,18 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
-    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:  # noqa: ARG002, N802
+    async def ListModels(self, request: pb.ListModelsRequest, call: Call) -> pb.ListModelsResponse:  # type: ignore[override]  # noqa: ARG002, N802
         """Return all models."""
         return answers.list_models(self._repository)
 
-    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:  # noqa: ARG002, N802
+    async def GetModel(self, request: pb.GetModelRequest, call: Call) -> pb.GetModelResponse:  # type: ignore[override]  # noqa: ARG002, N802
         """Return one model's status and card."""
         return answers.get_model(self._repository, request.name)
 
-    async def GetEmbedding(  # noqa: N802
+    async def GetEmbedding(  # type: ignore[override]  # noqa: N802
         self,
         request: pb.GetEmbeddingRequest,
-        context: Context,  # noqa: ARG002
+        call: Call,  # noqa: ARG002
     ) -> pb.GetEmbeddingResponse:
         """Return one model's embedding, computed beside the event loop."""
         model = request.model

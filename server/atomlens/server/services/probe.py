@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any
-
-import grpc
 
 from atomlens.server.async_engine import AsyncEngine
+from atomlens.server.calls import Call, Context
 from atomlens.server.errors import OverloadedError, UnavailableError
 from atomlens.server.probes.probe import Probe
 from atomlens.server.probes.summary import Summary
 from atomlens.server.settings import ServerSettings
 from atomlens.v1 import probes_pb2
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ProbeStreams:
@@ -27,7 +23,7 @@ class ProbeStreams:
         self._most, self._patience_seconds = settings.probe_streams, settings.probe_patience_seconds
         self._open = 0
 
-    async def answer(self, request: probes_pb2.ProbeRequest, context: Context) -> None:
+    async def answer(self, request: probes_pb2.ProbeRequest, call: Call) -> None:
         """Write the header, every slab when the one before it is taken, and the trailer.
 
         Raises:
@@ -36,14 +32,14 @@ class ProbeStreams:
         with self._one_more():
             engine = self._engine
             probe = await engine.outside(Probe.from_proto, request, engine.repository, engine.limits)
-            await self._write(context, probe.header())
+            await self._write(call.context, probe.header())
             features, summary = await engine.context(probe), Summary(probe)
             async with aclosing(engine.slabs(probe, features)) as slabs:
                 async for slab in slabs:
                     self._check_staying(slab.index)
                     await engine.outside(summary.add, slab)
-                    await self._write(context, slab.to_proto())
-            await self._write(context, summary.to_proto())
+                    await self._write(call.context, slab.to_proto())
+            await self._write(call.context, summary.to_proto())
 
     async def _write(self, context: Context, message: probes_pb2.ProbeResponse) -> None:
         """Write a message when the reader has room for it; one who has none for long loses the place."""

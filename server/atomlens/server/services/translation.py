@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
-from google.rpc import status_pb2
+from google.protobuf import any_pb2
+from google.rpc import error_details_pb2
 
+from atomlens.server.calls import Context
 from atomlens.server.errors import EngineError, ServerError
 
 DETAILS = "grpc-status-details-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 log = logging.getLogger(__name__)
 
-Behavior = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
-Servicer = TypeVar("Servicer")
 
-
-def translated(servicer: Servicer, service: ServiceDescriptor) -> Servicer:
-    """Have calls of a service that raise a ServerError end with its status, and any other with INTERNAL.
-
-    Done once, before the servicer is added to a server: an interceptor would take its time from every call.
-    """
-    for method in service.methods:
-        setattr(servicer, method.name, _translated(getattr(servicer, method.name)))
-    return servicer
-
-
-def _translated(behavior: Behavior) -> Behavior:
-    async def translated(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await behavior(request, context)
-        except grpc.aio.AbortError:
-            raise
-        except Exception as error:
-            if _left(error):
-                raise asyncio.CancelledError from error  # there is nobody to tell
-            await _abort(context, _status(error))
-
-    return translated
-
-
-def _left(error: Exception) -> bool:
-    """Return whether the call ended because its client left: a write that waits for it fails in gRPC."""
+def has_left(error: Exception) -> bool:
+    """Return whether a call ended because its client left: a write that waits for it fails in gRPC."""
     while isinstance(error, ExceptionGroup):
         if error.subgroup(ServerError):
             return False
@@ -54,17 +26,22 @@ def _left(error: Exception) -> bool:
     return isinstance(error, grpc.aio.InternalError)
 
 
-def _status(error: Exception) -> status_pb2.Status:
-    """Return the status of an error, or of the first ServerError in a group."""
+def server_error(error: Exception) -> ServerError:
+    """Return the first ServerError in a group, or what stands for an error that nobody foresaw."""
     while isinstance(error, ExceptionGroup):
         known = error.subgroup(ServerError)
         error = (known or error).exceptions[0]
     if isinstance(error, ServerError):
-        return error.to_status()
+        return error
     log.error("a call failed unexpectedly", exc_info=error)
-    return EngineError("the server failed unexpectedly; its log has the reason").to_status()
+    return EngineError("the server failed unexpectedly; its log has the reason")
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], status: status_pb2.Status) -> NoReturn:
-    metadata = ((DETAILS, status.SerializeToString()),)
-    await context.abort(CODES[status.code], status.message, metadata)
+async def abort(context: Context, error: ServerError, request_id: str) -> NoReturn:
+    """End a call with the status of an error, which names the request where it has an id."""
+    status = error.to_status()
+    if request_id:
+        packed = any_pb2.Any()
+        packed.Pack(error_details_pb2.RequestInfo(request_id=request_id))
+        status.details.append(packed)
+    await context.abort(CODES[status.code], status.message, ((DETAILS, status.SerializeToString()),))

@@ -1,0 +1,45 @@
+"""Process: a server from the command line, until a signal tells it to leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+from atomlens.server.app import Server
+from atomlens.server.settings import ServerSettings
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(settings: ServerSettings) -> int:
+    """Run a server until SIGTERM or SIGINT and return 0; a second signal ends what is being drained."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(_serve(Server(settings)))
+    return 0
+
+
+async def _serve(server: Server) -> None:
+    leave, hurry = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, lambda: (hurry if leave.is_set() else leave).set())
+    if await _sooner(server.start(), leave):
+        await leave.wait()
+    if not await _sooner(server.stop(), hurry):
+        await server.stop(0.0)
+
+
+async def _sooner(work: Coroutine[Any, Any, None], told: asyncio.Event) -> bool:
+    """Return whether some work ended before an event came; otherwise it is cancelled."""
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(told.wait())
+    await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait({working})
+        return False
+    await working
+    return True
