@@ -59,7 +59,7 @@ def _add(
         texts = _errors(explanations) if output.part == "errors" else _warnings(explanations)
         shape, content = (explanations.structures,), write_texts(texts)
     else:
-        (result,) = (one for one in explanations.heads if one.head is output.head)
+        (result,) = (one for one in explanations.heads if one.head.name == output.head.name)
         values = _spread(_values(result, output.part), output.part, inference, explanations)
         shape, content = values.shape, encode(values, "<f8")
     response.outputs.add(name=output.tensor.name, datatype=output.tensor.datatype, shape=shape)
