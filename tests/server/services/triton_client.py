@@ -39,7 +39,7 @@ def error(function: Callable[[], Any]) -> list[str]:
 
 
 def main(address: str, model: str, file: str) -> None:
-    """Ask everything once about two structures in a file, whose carbon turns poison, and print the answers."""
+    """Ask everything once about two structures in a file, whose carbon turns poison, and print answers."""
     arrays = dict(np.load(file))
     first, numbers = int(arrays["atoms"][0]), arrays["numbers"]
     with triton.InferenceServerClient(address) as client:
