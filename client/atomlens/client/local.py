@@ -107,6 +107,7 @@ def _missing(error: ModuleNotFoundError) -> MissingExtraError | InternalError:
         "onnxruntime",
         "grpc_health",
         "grpc_reflection",
+        "prometheus_client",
     ):
         return MissingExtraError("server", "the engine in this process")
     return InternalError(f"the engine cannot be loaded: {error}")
