@@ -4,16 +4,20 @@ from atomlens.client.aio import AsyncClient
 from atomlens.client.batch_head import BatchHead
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.client import Client
+from atomlens.client.credentials import Tls
 from atomlens.client.embedding import Embedding
 from atomlens.client.errors import (
     AtomLensError,
     CancelledError,
+    CertificateError,
     DeadlineError,
     InputError,
     InternalError,
     MissingExtraError,
     MissingPackageError,
     OverloadedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
     UnavailableError,
     UnknownModelError,
     UnreadableFileError,
@@ -34,6 +38,7 @@ __all__ = [
     "BatchHead",
     "CancelledError",
     "Card",
+    "CertificateError",
     "Client",
     "DeadlineError",
     "Embedding",
@@ -49,9 +54,12 @@ __all__ = [
     "ModelStatus",
     "Outcome",
     "OverloadedError",
+    "PermissionDeniedError",
     "StreamSettings",
     "Structure",
     "Structures",
+    "Tls",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnknownModelError",
     "UnreadableFileError",

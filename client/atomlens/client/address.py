@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from atomlens.client.errors import InputError
 
 DEFAULT_PORT = "50551"
+SCHEME = re.compile("dns:(///?)?|ipv4:|ipv6:")  # in front of a target that gRPC is to look up as it says
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 
 
@@ -20,6 +22,21 @@ def checked_address(address: str) -> str:
     if _is_ipv6(address):
         return f"[{address}]:{DEFAULT_PORT}"
     return address if ":" in address.rpartition("]")[2] else f"{address}:{DEFAULT_PORT}"
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether all hosts of a target that gRPC understands are this machine; no name is looked up."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    hosts = SCHEME.sub("", address).split(",")
+    return all(_is_loopback(host.rpartition(":")[0].strip("[]")) for host in hosts)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_ipv6(address: str) -> bool:

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-import grpc
-
 from atomlens.client.address import checked_address
+from atomlens.client.credentials import Credentials
 from atomlens.client.local import LocalTransport
 from atomlens.client.requests import embedding_request
 from atomlens.client.translation import translated
-from atomlens.client.transport import CHANNEL_OPTIONS, check_open
+from atomlens.client.transport import CHANNEL_OPTIONS, NO_CREDENTIALS, check_open
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,
@@ -67,10 +66,11 @@ class AsyncTransport(Protocol):
 class AsyncGrpcTransport:
     """A channel of grpc.aio to a server."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, credentials: Credentials = NO_CREDENTIALS) -> None:
         self.address = checked_address(address)
         self._closed = False
-        self._channel = grpc.aio.insecure_channel(self.address, CHANNEL_OPTIONS)
+        self._metadata = credentials.metadata
+        self._channel = credentials.async_channel(self.address, CHANNEL_OPTIONS)
         self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -79,7 +79,9 @@ class AsyncGrpcTransport:
     ) -> explanation_service_pb2.ExplainResponse:
         """Explain a batch."""
         with self._open():
-            return await self._explanations.Explain(request, timeout=timeout_seconds)
+            return await self._explanations.Explain(
+                request, timeout=timeout_seconds, metadata=self._metadata()
+            )
 
     async def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
         """Open a stream; structures follow when the server has accepted the opening.
@@ -88,7 +90,7 @@ class AsyncGrpcTransport:
         """
         check_open(self._closed)
         opened = asyncio.Event()
-        call = self._explanations.ExplainStream(_paced(requests, opened))
+        call = self._explanations.ExplainStream(_paced(requests, opened), metadata=self._metadata())
         try:
             with translated(self.address):
                 async for response in call:
@@ -100,7 +102,7 @@ class AsyncGrpcTransport:
     async def probe(self, request: probes_pb2.ProbeRequest) -> AsyncGenerator[probes_pb2.ProbeResponse, None]:
         """Open the answer to a probe."""
         check_open(self._closed)
-        call = self._explanations.Probe(request)
+        call = self._explanations.Probe(request, metadata=self._metadata())
         try:
             with translated(self.address):
                 async for response in call:
@@ -112,14 +114,16 @@ class AsyncGrpcTransport:
         """List all models."""
         with self._open():
             return await self._models.ListModels(
-                model_service_pb2.ListModelsRequest(), timeout=timeout_seconds
+                model_service_pb2.ListModelsRequest(), timeout=timeout_seconds, metadata=self._metadata()
             )
 
     async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
         with self._open():
             return await self._models.GetModel(
-                model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
+                model_service_pb2.GetModelRequest(name=name),
+                timeout=timeout_seconds,
+                metadata=self._metadata(),
             )
 
     async def get_embedding(
@@ -127,7 +131,9 @@ class AsyncGrpcTransport:
     ) -> model_service_pb2.GetEmbeddingResponse:
         """Return the embedding of one model."""
         with self._open():
-            return await self._models.GetEmbedding(embedding_request(name), timeout=timeout_seconds)
+            return await self._models.GetEmbedding(
+                embedding_request(name), timeout=timeout_seconds, metadata=self._metadata()
+            )
 
     async def close(self) -> None:
         """Close the channel."""

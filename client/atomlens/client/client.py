@@ -14,6 +14,7 @@ from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.batches import Batches
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.chunking import Chunk, Chunker, Item, chunks, cut
+from atomlens.client.credentials import Credentials, Tls
 from atomlens.client.embedding import Embedding
 from atomlens.client.explanation import Explanation, Outcome
 from atomlens.client.explanations import Explanations
@@ -58,11 +59,20 @@ class Client:
         *,
         timeout_seconds: float | None = 60.0,
         streaming: StreamSettings | None = None,
+        tls: Tls | bool = False,
+        token: str | Path | None = None,
+        insecure_token: bool = False,
         transport: Transport | None = None,
     ) -> None:
-        """Prepare to ask the server at ``address``; nothing is sent before the first call."""
+        """Prepare to ask the server at ``address``; nothing is sent before the first call.
+
+        ``tls`` encrypts: True trusts servers with public certificates, `Tls` names a CA and a certificate of
+        the client's own. ``token`` is a text, or the path of a file that every call reads anew; it is sent
+        without TLS within this machine alone, unless ``insecure_token`` allows more.
+        """
         self._timeout_seconds = checked_timeout(timeout_seconds)
-        self._transport = transport or GrpcTransport(address)
+        credentials = Credentials.of(tls, token, insecure_token)
+        self._transport = transport or GrpcTransport(address, credentials=credentials)
         self._streaming = streaming or StreamSettings()
 
     @classmethod

@@ -9,6 +9,9 @@
     ├── UnusableModelError                  who keeps the models: one failed, or has another digest
     ├── OverloadedError                     the caller: send less, or later
     ├── UnavailableError (ConnectionError)  who runs the server: start it or make it reachable
+    │   └── CertificateError                who runs the server, or the caller: renew, or trust another CA
+    ├── UnauthenticatedError                the caller: send a token that the server knows
+    ├── PermissionDeniedError (PermissionError)  who runs the server: allow the token more
     ├── DeadlineError (TimeoutError)        the caller: allow more time
     ├── CancelledError                      nobody: the call was cancelled
     ├── MissingExtraError (ImportError)     who installed AtomLens: install the extra that it names
@@ -54,6 +57,18 @@ class OverloadedError(AtomLensError):
 
 class UnavailableError(AtomLensError, ConnectionError):
     """No server answers at the address, or it is leaving."""
+
+
+class CertificateError(UnavailableError):
+    """The server's certificate is not to be trusted: it has ended, or is another server's or another CA's."""
+
+
+class UnauthenticatedError(AtomLensError):
+    """The server wants a token, and there is none or it is not known."""
+
+
+class PermissionDeniedError(AtomLensError, PermissionError):
+    """The token is known, and does not allow this."""
 
 
 class DeadlineError(AtomLensError, TimeoutError):

@@ -13,10 +13,13 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from atomlens.client.errors import (
     AtomLensError,
     CancelledError,
+    CertificateError,
     DeadlineError,
     InputError,
     InternalError,
     OverloadedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
     UnavailableError,
     UnknownModelError,
     UnusableModelError,
@@ -24,6 +27,8 @@ from atomlens.client.errors import (
 
 DETAILS_KEY = "grpc-status-details-bin"
 BROKEN_WRITE = "execute_batch"  # grpc.aio calls it internal when it writes to a call that has ended
+UNTRUSTED = re.compile("CERTIFICATE_VERIFY_FAILED: (?P<why>[A-Za-z -]*)|Hostname Verification Check failed")
+NO_TLS, CLOSED = "WRONG_VERSION_NUMBER", "Socket closed"
 STRUCTURE_INDEX = re.compile(r"structures\[\d+\]\.?")
 ERRORS: dict[int, type[AtomLensError]] = {
     code_pb2.INVALID_ARGUMENT: InputError,
@@ -32,6 +37,8 @@ ERRORS: dict[int, type[AtomLensError]] = {
     code_pb2.FAILED_PRECONDITION: UnusableModelError,
     code_pb2.RESOURCE_EXHAUSTED: OverloadedError,
     code_pb2.UNAVAILABLE: UnavailableError,
+    code_pb2.UNAUTHENTICATED: UnauthenticatedError,
+    code_pb2.PERMISSION_DENIED: PermissionDeniedError,
     code_pb2.DEADLINE_EXCEEDED: DeadlineError,
     code_pb2.CANCELLED: CancelledError,
 }
@@ -68,10 +75,22 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
     if code == code_pb2.INTERNAL and BROKEN_WRITE in str(getattr(call, "debug_error_string", str)()):
         code, message = code_pb2.UNAVAILABLE, "the connection broke"
     if code == code_pb2.UNAVAILABLE:
-        message = f"no AtomLens server answers at {address} ({message})"
-    elif code == code_pb2.DEADLINE_EXCEEDED:
+        return _unavailable(address, message)
+    if code == code_pb2.DEADLINE_EXCEEDED:
         message = f"the server at {address} did not answer in time"
     return from_status(status_pb2.Status(code=code, message=message))
+
+
+def _unavailable(address: str, message: str) -> UnavailableError:
+    """Return why nobody answers; of TLS gRPC tells what the client found amiss, not what the server did."""
+    if untrusted := UNTRUSTED.search(message):
+        why = (untrusted["why"] or "it is another server's").strip()
+        return CertificateError(f"the certificate of the server at {address} is not to be trusted: {why}")
+    if NO_TLS in message:
+        message = "it does not speak TLS"
+    elif message.endswith(CLOSED) and message != CLOSED:  # while it connected, and not later
+        message += "; it may want TLS, or a client's certificate that it trusts"
+    return UnavailableError(f"no AtomLens server answers at {address} ({message})")
 
 
 @contextmanager

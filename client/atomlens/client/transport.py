@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any, Generic, Protocol, TypeVar
 
-import grpc
-
 from atomlens.client.address import checked_address
+from atomlens.client.credentials import Credentials, Options
 from atomlens.client.errors import InputError
 from atomlens.client.message_size import MAX_MESSAGE_BYTES
 from atomlens.client.requests import embedding_request
@@ -25,6 +24,7 @@ from atomlens.v1 import (
 )
 
 T_co = TypeVar("T_co", covariant=True)
+NO_CREDENTIALS = Credentials()
 RETRY_POLICY = {
     "maxAttempts": 5,
     "initialBackoff": "0.1s",
@@ -107,10 +107,13 @@ class Transport(Protocol):
 class GrpcTransport:
     """A channel to a server; ``options`` are gRPC's, beside those that every channel has."""
 
-    def __init__(self, address: str, options: Sequence[tuple[str, str | int]] = ()) -> None:
+    def __init__(
+        self, address: str, options: Options = (), credentials: Credentials = NO_CREDENTIALS
+    ) -> None:
         self.address = checked_address(address)
         self._closed = False
-        self._channel = grpc.insecure_channel(self.address, [*CHANNEL_OPTIONS, *options])
+        self._metadata = credentials.metadata
+        self._channel = credentials.channel(self.address, [*CHANNEL_OPTIONS, *options])
         self._explanations = explanation_service_pb2_grpc.ExplanationServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -119,30 +122,34 @@ class GrpcTransport:
     ) -> explanation_service_pb2.ExplainResponse:
         """Explain a batch."""
         with self._open():
-            return self._explanations.Explain(request, timeout=timeout_seconds)
+            return self._explanations.Explain(request, timeout_seconds, self._metadata())
 
     def explain_stream(
         self, requests: Iterator[explanation_service_pb2.ExplainStreamRequest]
     ) -> Answers[explanation_service_pb2.ExplainStreamResponse]:
         """Open a stream."""
         with self._open():
-            return _GrpcAnswers(self._explanations.ExplainStream(requests), self.address)
+            return _GrpcAnswers(
+                self._explanations.ExplainStream(requests, None, self._metadata()), self.address
+            )
 
     def probe(self, request: probes_pb2.ProbeRequest) -> Answers[probes_pb2.ProbeResponse]:
         """Open the answer to a probe."""
         with self._open():
-            return _GrpcAnswers(self._explanations.Probe(request), self.address)
+            return _GrpcAnswers(self._explanations.Probe(request, None, self._metadata()), self.address)
 
     def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""
         with self._open():
-            return self._models.ListModels(model_service_pb2.ListModelsRequest(), timeout=timeout_seconds)
+            return self._models.ListModels(
+                model_service_pb2.ListModelsRequest(), timeout_seconds, self._metadata()
+            )
 
     def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
         with self._open():
             return self._models.GetModel(
-                model_service_pb2.GetModelRequest(name=name), timeout=timeout_seconds
+                model_service_pb2.GetModelRequest(name=name), timeout_seconds, self._metadata()
             )
 
     def get_embedding(
@@ -150,7 +157,7 @@ class GrpcTransport:
     ) -> model_service_pb2.GetEmbeddingResponse:
         """Return the embedding of one model."""
         with self._open():
-            return self._models.GetEmbedding(embedding_request(name), timeout=timeout_seconds)
+            return self._models.GetEmbedding(embedding_request(name), timeout_seconds, self._metadata())
 
     def close(self) -> None:
         """Close the channel."""
