@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from atomlens.server.app import Server
 from atomlens.server.repository import Repository
+from atomlens.server.services.health import LIVE
 from atomlens.server.settings import ServerSettings
 from atomlens.v1.model_service_pb2 import ListModelsRequest
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
@@ -32,7 +33,7 @@ def health(channel: grpc.aio.Channel) -> Any:
 def test_the_health_port_answers_while_models_are_loaded(
     toy_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says that nothing is served until everything is."""
+    """It says that nothing is served until everything is, and that the process lives."""
     gate, real = threading.Event(), Repository.open
 
     def slow(*args: Any, **more: Any) -> Repository:
@@ -51,6 +52,8 @@ def test_the_health_port_answers_while_models_are_loaded(
         async with grpc.aio.insecure_channel(server.health_address) as channel:
             watch = health(channel).Watch(health_pb2.HealthCheckRequest())
             assert (await watch.read()).status == NOT_SERVING
+            live = await health(channel).Check(health_pb2.HealthCheckRequest(service=LIVE))
+            assert live.status == SERVING
             assert server.address == ""
             gate.set()
             assert (await watch.read()).status == SERVING

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import grpc
-from grpc_health.v1 import health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from atomlens.server.security.security import Security
-from atomlens.server.services.health import HealthServicer
+from atomlens.server.services.health import LIVE, HealthServicer
 from atomlens.server.settings import ListeningSettings, ServerSettings
 
 PING_INTERVAL_MS = 60_000  # that clients may send while nothing else is sent; more often is punished
@@ -43,13 +43,14 @@ class HealthPort:
         self.address = ""
 
     async def start(self) -> None:
-        """Listen, where an address is given.
+        """Listen, where an address is given, and say that the process lives, whatever it serves.
 
         Raises:
             OSError: it cannot be listened on.
         """
         if not self._wanted:
             return
+        await self._servicer.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self._server)
         self.address = listened("health_address", self._wanted, self._server)

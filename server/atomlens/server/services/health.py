@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2
 
+LIVE = "live"  # the name by which probes ask whether the process answers at all, not what it serves
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
