@@ -17,10 +17,10 @@ PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
 
-.PHONY: help demo test check proto train export study bench clean
+.PHONY: help demo test check proto train export study bench k8s container-test clean
 
 help:  ## list the tasks
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 demo: $(VENV)/.demo  ## explain aspirin with the bundled models
 	$(BIN)/atomlens explain examples/aspirin.xyz --format table
@@ -91,6 +91,17 @@ PROVIDER ?= cpu
 TRITON_PYTHON ?= $(or $(wildcard /usr/bin/python3),$(PYTHON))
 bench: $(VENV)/.test $(VENV)-schnetpack/.done $(VENV)-triton/.done  ## measure everything against its peers (DATA: a directory with qm9.npz; PROVIDER), some ten minutes
 	$(BIN)/python -m benchmarks --data $(DATA)/qm9.npz --provider $(PROVIDER) $(ARGS)
+
+# KUBECTL: 1.20 and 1.32 render the same. What it renders is committed, and tested whether there is a kubectl or not.
+KUBECTL ?= kubectl
+k8s:  ## render the Kubernetes overlays into k8s/rendered
+	for overlay in k8s/overlays/*; do \
+		$(KUBECTL) kustomize $$overlay > k8s/rendered/$$(basename $$overlay).yaml || exit 1; done
+
+# ENGINE: podman or docker, else the first that answers; IMAGE: one that is built already; GPU=1: the image with CUDA too, gigabytes.
+# BUILD_FLAGS and RUN_FLAGS are the engine's own, for machines that need them.
+container-test: $(VENV)/.test  ## build the images and run the one for CPUs as hardened as it goes (podman or docker)
+	$(BIN)/python -m pytest container $(ARGS)
 
 clean:  ## remove what the tasks installed
 	rm -rf $(VENV) $(VENV)-schnetpack $(VENV)-triton $(PROTO_VENV) dist
