@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 
 from atomlens.server.errors import InputError
+from atomlens.server.telemetry.account import Account
 
 REQUEST_ID, PRIORITY = "x-request-id", "atomlens-priority"  # metadata that clients may send
 LONGEST_ID = 64  # characters of a request id that are kept
@@ -49,6 +50,7 @@ class Call:
     request_id: str  # the client's, or one of ours
     deadline: float
     priority: Priority
+    account: Account = field(default_factory=Account)  # what it was about, for the log
 
     @classmethod
     def of(cls, context: Context, method: Method, client: str, metadata: Mapping[str, str | bytes]) -> Call:

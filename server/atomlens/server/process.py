@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
 from atomlens.server.app import Server
 from atomlens.server.settings import ServerSettings
+from atomlens.server.telemetry.logs import Logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def serve(settings: ServerSettings) -> int:
     """Run a server until SIGTERM or SIGINT and return 0; a second signal ends what is being drained."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(_serve(Server(settings)))
+    with Logs(settings) as logs:
+        asyncio.run(_serve(settings, logs))
     return 0
 
 
-async def _serve(server: Server) -> None:
+async def _serve(settings: ServerSettings, logs: Logs) -> None:
+    server = Server(settings)
+    logs.count_with(server.metrics.log_lines_dropped)
     leave, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
