@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atomlens.client.address import checked_address
+from atomlens.client.address import checked_address, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,28 @@ from atomlens.client.address import checked_address
 def test_an_address_without_a_port_gets_the_default(given: str, expected: str) -> None:
     """An address without a port gets the default port."""
     assert checked_address(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1:1", True),
+        ("localhost:1", True),
+        ("[::1]:1", True),
+        ("unix:/run/socket", True),
+        ("dns:///localhost:1", True),
+        ("ipv4:127.0.0.1:1,127.0.0.2:2", True),
+        ("ipv6:[::1]:1", True),
+        ("ipv4:127.0.0.1:1,10.0.0.1:2", False),
+        ("dns:///host:1", False),
+        ("dns://10.0.0.1/localhost:1", False),
+        ("10.0.0.1:1", False),
+        ("[fe80::1]:1", False),
+        ("localhost.example:1", False),
+        ("127.0.0.1.example:1", False),
+        ("xds:///localhost:1", False),
+    ],
+)
+def test_what_stays_on_this_machine(address: str, expected: bool) -> None:
+    """A target is on the loopback interface if all that it names is; in doubt it is not."""
+    assert is_loopback(address) == expected

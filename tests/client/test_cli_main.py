@@ -91,6 +91,7 @@ def test_modules() -> None:
         "__init__",
         "main",
         "asking",
+        "credentials",
         "hint",
         "output",
         "places",

@@ -14,6 +14,8 @@ from atomlens.client import errors
     [
         errors.InputError("`positions` must be finite", reason="NOT_FINITE", field="positions[1]"),
         errors.UnavailableError("no server"),
+        errors.CertificateError("it has ended"),
+        errors.PermissionDeniedError("no", reason="SCOPE_MISSING"),
         errors.MissingExtraError("report", "reading files"),
         errors.MissingPackageError("xarray", "`to_xarray()`"),
     ],

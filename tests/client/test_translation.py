@@ -55,6 +55,8 @@ class Failed(grpc.RpcError):
         (code_pb2.FAILED_PRECONDITION, errors.UnusableModelError),
         (code_pb2.RESOURCE_EXHAUSTED, errors.OverloadedError),
         (code_pb2.UNAVAILABLE, errors.UnavailableError),
+        (code_pb2.UNAUTHENTICATED, errors.UnauthenticatedError),
+        (code_pb2.PERMISSION_DENIED, errors.PermissionDeniedError),
         (code_pb2.DEADLINE_EXCEEDED, errors.DeadlineError),
         (code_pb2.CANCELLED, errors.CancelledError),
         (code_pb2.INTERNAL, errors.InternalError),
@@ -73,6 +75,7 @@ def test_builtin_kinds() -> None:
     assert issubclass(errors.InputError, ValueError)
     assert issubclass(errors.UnavailableError, ConnectionError)
     assert issubclass(errors.DeadlineError, TimeoutError)
+    assert issubclass(errors.PermissionDeniedError, PermissionError)
     assert issubclass(errors.MissingExtraError, ImportError)
 
 
@@ -101,3 +104,47 @@ def test_plain_errors_of_calls() -> None:
     with pytest.raises(errors.UnavailableError) as caught, translated("host:1"):
         raise Failed(grpc.StatusCode.UNAVAILABLE, "connection\nrefused")
     assert str(caught.value) == "no AtomLens server answers at host:1 (connection refused)"
+
+
+FAILING = "connections to all backends failing; last error: "
+HANDSHAKE = f"{FAILING}UNKNOWN: ipv4:1.2.3.4:5: Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: "
+
+
+@pytest.mark.parametrize(
+    ("details", "kind", "words"),
+    [
+        (
+            f"{HANDSHAKE}error:1000007d:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: "
+            "certificate has expired: OK",
+            errors.CertificateError,
+            "the certificate of the server at host:1 is not to be trusted: certificate has expired",
+        ),
+        (
+            f"{FAILING}UNKNOWN: Custom verification check failed with error: UNAUTHENTICATED: Hostname "
+            "Verification Check failed.",
+            errors.CertificateError,
+            "the certificate of the server at host:1 is not to be trusted: it is another server's",
+        ),
+        (
+            f"{HANDSHAKE}error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER: Invalid: OK",
+            errors.UnavailableError,
+            "no AtomLens server answers at host:1 (it does not speak TLS)",
+        ),
+        (
+            f"{FAILING}UNAVAILABLE: ipv4:1.2.3.4:5: Socket closed",
+            errors.UnavailableError,
+            f"no AtomLens server answers at host:1 ({FAILING}UNAVAILABLE: ipv4:1.2.3.4:5: Socket closed; "
+            "it may want TLS, or a client's certificate that it trusts)",
+        ),
+        (
+            "Socket closed",
+            errors.UnavailableError,
+            "no AtomLens server answers at host:1 (Socket closed)",
+        ),
+    ],
+)
+def test_what_tls_found_amiss_is_said(details: str, kind: type[errors.AtomLensError], words: str) -> None:
+    """A certificate is named as the reason where gRPC tells; where it does not, what it may be."""
+    with pytest.raises(errors.UnavailableError) as caught, translated("host:1"):
+        raise Failed(grpc.StatusCode.UNAVAILABLE, details)
+    assert (type(caught.value), str(caught.value)) == (kind, words)

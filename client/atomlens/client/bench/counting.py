@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from atomlens.client.transport import Answers, GrpcTransport
+from atomlens.client.credentials import Credentials
+from atomlens.client.transport import NO_CREDENTIALS, Answers, GrpcTransport
 from atomlens.v1 import explanation_service_pb2
 
 M = TypeVar("M", bound=Message)
@@ -18,8 +19,8 @@ OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 class CountingTransport(GrpcTransport):
     """Counts what is asked and answered, without the few bytes that HTTP/2 puts around it."""
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address, OWN_CONNECTION)
+    def __init__(self, address: str, credentials: Credentials = NO_CREDENTIALS) -> None:
+        super().__init__(address, OWN_CONNECTION, credentials)
         self.sent_bytes = self.received_bytes = 0
 
     def explain(

@@ -17,10 +17,12 @@ from atomlens.client.bench.result import Result
 from atomlens.client.bench.supply import Supply
 from atomlens.client.bench.tally import Tally
 from atomlens.client.client import Client
+from atomlens.client.credentials import Credentials
 from atomlens.client.errors import AtomLensError, InputError
 from atomlens.client.failure import Failure
 from atomlens.client.structure import StructureLike
 from atomlens.client.structures import Structures
+from atomlens.client.transport import NO_CREDENTIALS, GrpcTransport
 
 T = TypeVar("T")
 STRIDE = 97  # structures between where one client begins and the next
@@ -34,6 +36,7 @@ def generate(
     load: Load,
     *,
     timeout_seconds: float | None = 60.0,
+    credentials: Credentials = NO_CREDENTIALS,
 ) -> Result:
     """Ask a server as a load says and return what came of it.
 
@@ -45,6 +48,7 @@ def generate(
         structures: what to ask about, over and over.
         load: how.
         timeout_seconds: of a request; of a stream, until the next answer.
+        credentials: whom to trust, and what to prove oneself with.
 
     Raises:
         InputError: there are no structures.
@@ -53,11 +57,13 @@ def generate(
     flat = Structures.of(structures)
     if not len(flat):
         raise InputError("`structures` must not be empty", field="structures")
-    with Client(address, timeout_seconds=timeout_seconds) as client:
+    asking = GrpcTransport(address, credentials=credentials)
+    with Client(timeout_seconds=timeout_seconds, transport=asking) as client:
         name = str(client.model(model).status)
     pace = Pace(load, time.perf_counter())
     askers = [
-        _Asker(address, name, flat, k * STRIDE, load, pace, timeout_seconds) for k in range(load.clients)
+        _Asker(CountingTransport(address, credentials), name, flat, k * STRIDE, load, pace, timeout_seconds)
+        for k in range(load.clients)
     ]
     _finish(askers, pace)
     return _result(name, load, pace, askers)
@@ -68,7 +74,7 @@ class _Asker(threading.Thread):
 
     def __init__(
         self,
-        address: str,
+        transport: CountingTransport,
         model: str,
         structures: Structures,
         first: int,
@@ -77,7 +83,7 @@ class _Asker(threading.Thread):
         timeout_seconds: float | None,
     ) -> None:
         super().__init__(name="atomlens-bench", daemon=True)
-        self.transport = CountingTransport(address)
+        self.transport = transport
         self.tally = Tally()
         self._client = Client(timeout_seconds=timeout_seconds, transport=self.transport)
         self._model, self._load, self._pace = model, load, pace

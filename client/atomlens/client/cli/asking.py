@@ -8,6 +8,7 @@ from pathlib import Path
 
 from atomlens.client import files
 from atomlens.client.address import DEFAULT_PORT
+from atomlens.client.cli import credentials
 from atomlens.client.client import Client
 from atomlens.client.errors import InputError, UnreadableFileError
 from atomlens.client.failure import Failure
@@ -35,18 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="longest wait for a server's answer (60)",
     )
+    credentials.add_arguments(parser)
 
 
 def make_client(args: argparse.Namespace) -> Client:
     """Return the client that the arguments ask for."""
     if args.server is None:
+        credentials.check_unused(args)
         return Client.local(args.models, args.provider or "cpu")
     if args.models or args.provider:
         given = "--models" if args.models else "--provider"
         raise InputError(f"`{given}` is for models in this process, leave it out with `--server`")
     if not args.timeout > 0:
         raise InputError(f"`--timeout` must be positive, got {args.timeout:g}")
-    return Client(args.server, timeout_seconds=args.timeout)
+    return credentials.connect(args)
 
 
 def read_one_of(name: str, format_in: str | None) -> Structure:

@@ -11,7 +11,7 @@ from typing import Any
 from atomlens.client import files
 from atomlens.client.address import DEFAULT_PORT
 from atomlens.client.bench import MODES, Load, Result, generate, synthetic
-from atomlens.client.client import Client
+from atomlens.client.cli import credentials
 from atomlens.client.errors import InputError, UnreadableFileError
 from atomlens.client.failure import Failure
 from atomlens.client.selection import DEFAULT_MODELS
@@ -62,6 +62,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="longest wait for an answer (60)"
     )
+    credentials.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -95,7 +96,14 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"`--timeout` must be positive, got {args.timeout:g}")
     load = Load(args.mode, args.clients, args.rate, args.seconds, args.warm_up, args.batch)
     structures = _structures(args)
-    result = generate(args.server, args.model, structures, load, timeout_seconds=args.timeout)
+    result = generate(
+        args.server,
+        args.model,
+        structures,
+        load,
+        timeout_seconds=args.timeout,
+        credentials=credentials.credentials_of(args),
+    )
     print(_printed(result, args.format))
     if result.interrupted:
         raise KeyboardInterrupt
@@ -108,7 +116,7 @@ def _printed(result: Result, format: str) -> str:
 
 def _structures(args: argparse.Namespace) -> Sequence[Structure]:
     if not args.files:
-        with Client(args.server, timeout_seconds=args.timeout) as client:
+        with credentials.connect(args) as client:
             return synthetic(client.model(args.model).status.elements, MOLECULES)
     structures = []
     for name in args.files:

@@ -19,6 +19,7 @@ COMMANDS = {
     "report": "write a page that shows what models say of a structure (extra `report`)",
     "embedding": "show what a model learned of the elements",
     "study": "test what models explain against data (extra `study`)",
+    "token": "make a token for who may ask a server",
     "serve": "run the server (extra `server`)",
     "health": "ask a server whether it serves (extra `server`)",
     "bench": "put a load on a server and tell how it fares",
