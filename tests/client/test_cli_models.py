@@ -54,7 +54,7 @@ def test_failed_model(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_reason_of_several_lines() -> None:
     """A reason of several lines is one line of the table."""
-    status = ModelStatus("m", 1, "", False, "first\n  second\n", "cpu", "", (), (), False)
+    status = ModelStatus("m", 1, "", "failed", "first\n  second\n", "cpu", "", (), (), False)
     (header, row) = models._table([models._row(status, None)]).splitlines()
     assert header.startswith("model")
     assert row.endswith("failed: first second")
@@ -64,7 +64,7 @@ def test_many_elements() -> None:
     """A line names a dozen elements, and of more their number and range."""
     few, many = (SYMBOLS[1:13], SYMBOLS[1:95])
     rows = [
-        models._row(ModelStatus("m", 1, "", True, "", "cpu", "schnet", ("e",), symbols, True), None)
+        models._row(ModelStatus("m", 1, "", "ready", "", "cpu", "schnet", ("e",), symbols, True), None)
         for symbols in (few, many)
     ]
     assert [row[3] for row in rows] == ["H He Li Be B C N O F Ne Na Mg", "94 from H to Pu"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from atomlens.server import answers
+from atomlens.server.catalog import Entry, State
 from atomlens.server.errors import UnknownModelError
-from atomlens.server.repository import FailedModel, Repository
+from atomlens.server.repository import Repository
 from atomlens.v1 import model_service_pb2
 
 
 def test_models_that_serve_and_models_that_failed_are_listed(repository: Repository) -> None:
     """With all that there is to know of them."""
-    failed = FailedModel("broken", 3, "atoms.onnx: cannot be read")
+    failed = Entry("broken", 3, State.FAILED, "atoms.onnx: cannot be read")
     listed = answers.list_models(Repository(repository.models, [failed])).models
     assert [one.name for one in listed] == [*sorted(model.name for model in repository.models), "broken"]
     first, last = listed[0], listed[-1]

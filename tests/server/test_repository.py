@@ -126,7 +126,7 @@ GRAPHS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "noise": (lambda _: b"\x00\x01\x02" * 1000, "no graph the runtime can load"),
     "truncated": (lambda real: real[: len(real) // 2], "no graph the runtime can load"),
     "foreign": (lambda _: foreign(), r"asks for unknown inputs \['pixels'\]"),
-    "external": (lambda _: external(), "no graph the runtime can load"),
+    "external": (lambda _: external(), "tensor 'w' lies outside the file"),
     "not a number": (lambda _: constant([np.nan] * 5), "not finite"),
     "of another shape": (lambda _: constant([[1.0] * 5]), r"must be \(atoms,\)"),
     "of another length": (lambda _: constant([1.0, 2.0]), r"must be \(atoms,\)"),
@@ -185,16 +185,52 @@ def test_only_versions_are_models(copy: Callable[..., Path]) -> None:
     assert repository.failed == ()
 
 
-def test_a_linked_model_is_a_model(
+def test_links_within_the_repository_are_followed(copy: Callable[..., Path]) -> None:
+    """As mounted volumes have them: of files to hidden directories, and of versions."""
+    path = copy("1")
+    version = path / NAME / "1"
+    data = version / "..2026_01_01"
+    data.mkdir()
+    for file in list(version.iterdir()):
+        if file.is_file():
+            file.rename(data / file.name)
+            file.symlink_to(Path("..data") / file.name)
+    (version / "..data").symlink_to(data.name)
+    (path / NAME / "2").symlink_to("1")
+    repository = Repository.open(path)
+    assert repository.failed == ()
+    assert [model.version for model in repository.models] == [1, 2]
+
+
+def test_the_repository_itself_may_be_a_link(
     copy: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Operators mount and link; what a request names never touches the disk."""
-    elsewhere = tmp_path_factory.mktemp("linked")
-    (elsewhere / NAME).symlink_to(copy() / NAME)
+    """What a request names never touches the disk."""
+    elsewhere = tmp_path_factory.mktemp("linked") / "models"
+    elsewhere.symlink_to(copy())
     repository = Repository.open(elsewhere)
     assert repository.find(NAME).version == 1
     with pytest.raises(UnknownModelError):
         repository.find(f"../{elsewhere.name}/{NAME}")
+
+
+@pytest.mark.parametrize("linked", ["model", "version", "file"])
+def test_links_out_of_the_repository_are_refused(
+    linked: str, copy: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever they stand for, and though what is there would be a model."""
+    elsewhere, path = tmp_path_factory.mktemp("linked"), copy()
+    target = {"model": NAME, "version": f"{NAME}/1", "file": f"{NAME}/1/{ATOMS}"}[linked]
+    if linked == "file":
+        shutil.copytree(path / NAME, elsewhere / NAME)
+        (elsewhere / target).unlink()
+    (elsewhere / target).parent.mkdir(exist_ok=True)
+    (elsewhere / target).symlink_to(path / target)
+    repository = Repository.open(elsewhere)
+    assert repository.models == ()
+    assert {entry.reason.partition(": ")[2] for entry in repository.failed} == {
+        "its link leads out of the repository"
+    }
 
 
 def test_a_path_that_is_no_repository_is_an_error(tmp_path: Path) -> None:

@@ -180,6 +180,11 @@ class AsyncClient:
         response = await self._transport.list_models(self._timeout_seconds)
         return [ModelStatus.from_proto(status) for status in response.models]
 
+    async def refresh_models(self) -> list[ModelStatus]:
+        """Have the repository looked at now, as `Client.refresh_models` does."""
+        response = await self._transport.refresh_models(self._timeout_seconds)
+        return [ModelStatus.from_proto(status) for status in response.models]
+
     async def model(self, name: str) -> Card:
         """Return the card of MODEL or MODEL@VERSION."""
         return Card.from_proto(await self._transport.get_model(name, self._timeout_seconds))

@@ -58,6 +58,10 @@ class AsyncTransport(Protocol):
         """Return the embedding of one model."""
         ...
 
+    async def refresh_models(self, timeout_seconds: float | None) -> model_service_pb2.RefreshModelsResponse:
+        """Have the repository looked at, and list all models."""
+        ...
+
     async def close(self) -> None:
         """Let go of whatever is held."""
         ...
@@ -135,6 +139,13 @@ class AsyncGrpcTransport:
                 embedding_request(name), timeout=timeout_seconds, metadata=self._metadata()
             )
 
+    async def refresh_models(self, timeout_seconds: float | None) -> model_service_pb2.RefreshModelsResponse:
+        """Have the repository looked at, and list all models."""
+        with self._open():
+            return await self._models.RefreshModels(
+                model_service_pb2.RefreshModelsRequest(), timeout=timeout_seconds, metadata=self._metadata()
+            )
+
     async def close(self) -> None:
         """Close the channel."""
         self._closed = True
@@ -190,6 +201,10 @@ class AsyncLocalTransport:
     ) -> model_service_pb2.GetEmbeddingResponse:
         """Return the embedding of one model."""
         return await asyncio.to_thread(self._transport.get_embedding, name, timeout_seconds)
+
+    async def refresh_models(self, timeout_seconds: float | None) -> model_service_pb2.RefreshModelsResponse:
+        """Have the repository looked at, and list all models."""
+        return await asyncio.to_thread(self._transport.refresh_models, timeout_seconds)
 
     async def close(self) -> None:
         """Do nothing."""

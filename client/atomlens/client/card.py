@@ -19,13 +19,13 @@ MANY_PAIRS, FEW_PAIRS = 21, 5  # pairs of elements: all of six elements are show
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One version of a model in the repository; what could not be loaded has a reason and little else."""
+    """One version of a model in the repository; what is not ready has a state and little else."""
 
     name: str
     version: int
     digest: str  # SHA-256 of its card
-    ready: bool
-    reason: str  # why it failed, when it did
+    state: str  # ready, failed, loading, draining or set aside
+    reason: str  # why it failed, when it did; of one that is ready, what is wrong with it in the repository
     provider: str  # cpu, cuda or cuda-tf32
     family: str
     heads: tuple[str, ...]
@@ -39,7 +39,7 @@ class ModelStatus:
             message.name,
             message.version,
             message.digest,
-            message.state == model_service_pb2.MODEL_STATE_READY,
+            _state(message.state),
             message.reason,
             message.provider,
             message.family,
@@ -48,9 +48,15 @@ class ModelStatus:
             message.is_default,
         )
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked."""
+        return self.state == "ready"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
-        return {**asdict(self), "heads": list(self.heads), "elements": list(self.elements)}
+        lists = {"heads": list(self.heads), "elements": list(self.elements)}
+        return {**asdict(self), "ready": self.ready, **lists}
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -149,6 +155,13 @@ class Card:
             ("licence", self.licence),
             ("digest", status.digest),
         ]
+
+
+def _state(number: int) -> str:
+    """Return a state as a word; one that this client does not know as its number."""
+    names = model_service_pb2.ModelState.DESCRIPTOR.values_by_number
+    known = names[number].name if number in names else str(number)
+    return known.removeprefix("MODEL_STATE_").lower().replace("_", " ")
 
 
 def _error(message: card_pb2.PropertyError) -> MeasuredError:

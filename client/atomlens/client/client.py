@@ -193,6 +193,14 @@ class Client:
         response = self._transport.list_models(self._timeout_seconds)
         return [ModelStatus.from_proto(status) for status in response.models]
 
+    def refresh_models(self) -> list[ModelStatus]:
+        """Have the repository looked at now; return every version when what is new is served, or failed.
+
+        Versions that had failed are tried again. A server with tokens asks for one with the scope `admin`.
+        """
+        response = self._transport.refresh_models(self._timeout_seconds)
+        return [ModelStatus.from_proto(status) for status in response.models]
+
     def model(self, name: str) -> Card:
         """Return the card of MODEL or MODEL@VERSION."""
         return Card.from_proto(self._transport.get_model(name, self._timeout_seconds))

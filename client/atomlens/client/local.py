@@ -61,6 +61,14 @@ class LocalTransport:
         with engine_errors():
             return self._service.get_embedding(embedding_request(name))
 
+    def refresh_models(
+        self,
+        timeout_seconds: float | None,  # noqa: ARG002
+    ) -> model_service_pb2.RefreshModelsResponse:
+        """Look at the repository, and list all models."""
+        with engine_errors():
+            return self._service.refresh_models(model_service_pb2.RefreshModelsRequest())
+
     def close(self) -> None:
         """Do nothing: the engine goes with the last that knows it."""
 

@@ -99,6 +99,10 @@ class Transport(Protocol):
         """Return the embedding of one model."""
         ...
 
+    def refresh_models(self, timeout_seconds: float | None) -> model_service_pb2.RefreshModelsResponse:
+        """Have the repository looked at, and list all models."""
+        ...
+
     def close(self) -> None:
         """Let go of whatever is held."""
         ...
@@ -158,6 +162,13 @@ class GrpcTransport:
         """Return the embedding of one model."""
         with self._open():
             return self._models.GetEmbedding(embedding_request(name), timeout_seconds, self._metadata())
+
+    def refresh_models(self, timeout_seconds: float | None) -> model_service_pb2.RefreshModelsResponse:
+        """Have the repository looked at, and list all models."""
+        with self._open():
+            return self._models.RefreshModels(
+                model_service_pb2.RefreshModelsRequest(), timeout_seconds, self._metadata()
+            )
 
     def close(self) -> None:
         """Close the channel."""

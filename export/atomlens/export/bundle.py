@@ -21,7 +21,7 @@ from atomlens.export.graphs import export_graphs
 from atomlens.export.verification import verify
 from atomlens.server.bundle import CARD
 from atomlens.server.cases import CASES, dump_cases
-from atomlens.server.repository import VERSION
+from atomlens.server.listing import VERSION
 from atomlens.server.verification import Row
 from atomlens.v1 import card_pb2
 

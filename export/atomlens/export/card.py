@@ -15,7 +15,7 @@ from atomlens.export.dataset import MOMENTS
 from atomlens.export.form import Form
 from atomlens.export.heads import KINDS, Kind
 from atomlens.server.card import CONTRACT
-from atomlens.server.repository import NAME
+from atomlens.server.listing import NAME
 from atomlens.server.verification import CLOSE, TOLERANCE, Row
 from atomlens.v1 import card_pb2
 

@@ -27,29 +27,33 @@ from atomlens.v1 import embedding_pb2 as atomlens_dot_v1_dot_embedding__pb2
 from atomlens.v1 import explanations_pb2 as atomlens_dot_v1_dot_explanations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61tomlens/v1/model_service.proto\x12\x0b\x61tomlens.v1\x1a\x16\x61tomlens/v1/card.proto\x1a\x1b\x61tomlens/v1/embedding.proto\x1a\x1e\x61tomlens/v1/explanations.proto\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.atomlens.v1.ModelStatus\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"b\n\x10GetModelResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.atomlens.v1.ModelStatus\x12$\n\x04\x63\x61rd\x18\x02 \x01(\x0b\x32\x16.atomlens.v1.ModelCard\"@\n\x13GetEmbeddingRequest\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.ModelSelector\"k\n\x14GetEmbeddingResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.atomlens.v1.ModelStatus\x12)\n\tembedding\x18\x02 \x01(\x0b\x32\x16.atomlens.v1.Embedding\"\xcb\x01\n\x0bModelStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12&\n\x05state\x18\x04 \x01(\x0e\x32\x17.atomlens.v1.ModelState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08provider\x18\x06 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x07 \x01(\t\x12\r\n\x05heads\x18\x08 \x03(\t\x12\x10\n\x08\x65lements\x18\t \x03(\r\x12\x12\n\nis_default\x18\n \x01(\x08*X\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11MODEL_STATE_READY\x10\x01\x12\x16\n\x12MODEL_STATE_FAILED\x10\x02\x32\xfb\x01\n\x0cModelService\x12M\n\nListModels\x12\x1e.atomlens.v1.ListModelsRequest\x1a\x1f.atomlens.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.atomlens.v1.GetModelRequest\x1a\x1d.atomlens.v1.GetModelResponse\x12S\n\x0cGetEmbedding\x12 .atomlens.v1.GetEmbeddingRequest\x1a!.atomlens.v1.GetEmbeddingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61tomlens/v1/model_service.proto\x12\x0b\x61tomlens.v1\x1a\x16\x61tomlens/v1/card.proto\x1a\x1b\x61tomlens/v1/embedding.proto\x1a\x1e\x61tomlens/v1/explanations.proto\"\x13\n\x11ListModelsRequest\"O\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.atomlens.v1.ModelStatus\x12\x0f\n\x07trouble\x18\x02 \x01(\t\"\x16\n\x14RefreshModelsRequest\"R\n\x15RefreshModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.atomlens.v1.ModelStatus\x12\x0f\n\x07trouble\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"b\n\x10GetModelResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.atomlens.v1.ModelStatus\x12$\n\x04\x63\x61rd\x18\x02 \x01(\x0b\x32\x16.atomlens.v1.ModelCard\"@\n\x13GetEmbeddingRequest\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x1a.atomlens.v1.ModelSelector\"k\n\x14GetEmbeddingResponse\x12(\n\x06status\x18\x01 \x01(\x0b\x32\x18.atomlens.v1.ModelStatus\x12)\n\tembedding\x18\x02 \x01(\x0b\x32\x16.atomlens.v1.Embedding\"\xcb\x01\n\x0bModelStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12&\n\x05state\x18\x04 \x01(\x0e\x32\x17.atomlens.v1.ModelState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08provider\x18\x06 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x07 \x01(\t\x12\r\n\x05heads\x18\x08 \x03(\t\x12\x10\n\x08\x65lements\x18\t \x03(\r\x12\x12\n\nis_default\x18\n \x01(\x08*\xa6\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11MODEL_STATE_READY\x10\x01\x12\x16\n\x12MODEL_STATE_FAILED\x10\x02\x12\x17\n\x13MODEL_STATE_LOADING\x10\x03\x12\x18\n\x14MODEL_STATE_DRAINING\x10\x04\x12\x19\n\x15MODEL_STATE_SET_ASIDE\x10\x05\x32\xd3\x02\n\x0cModelService\x12M\n\nListModels\x12\x1e.atomlens.v1.ListModelsRequest\x1a\x1f.atomlens.v1.ListModelsResponse\x12G\n\x08GetModel\x12\x1c.atomlens.v1.GetModelRequest\x1a\x1d.atomlens.v1.GetModelResponse\x12S\n\x0cGetEmbedding\x12 .atomlens.v1.GetEmbeddingRequest\x1a!.atomlens.v1.GetEmbeddingResponse\x12V\n\rRefreshModels\x12!.atomlens.v1.RefreshModelsRequest\x1a\".atomlens.v1.RefreshModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'atomlens.v1.model_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=732
-  _globals['_MODELSTATE']._serialized_end=820
+  _globals['_MODELSTATE']._serialized_start=858
+  _globals['_MODELSTATE']._serialized_end=1024
   _globals['_LISTMODELSREQUEST']._serialized_start=133
   _globals['_LISTMODELSREQUEST']._serialized_end=152
   _globals['_LISTMODELSRESPONSE']._serialized_start=154
-  _globals['_LISTMODELSRESPONSE']._serialized_end=216
-  _globals['_GETMODELREQUEST']._serialized_start=218
-  _globals['_GETMODELREQUEST']._serialized_end=249
-  _globals['_GETMODELRESPONSE']._serialized_start=251
-  _globals['_GETMODELRESPONSE']._serialized_end=349
-  _globals['_GETEMBEDDINGREQUEST']._serialized_start=351
-  _globals['_GETEMBEDDINGREQUEST']._serialized_end=415
-  _globals['_GETEMBEDDINGRESPONSE']._serialized_start=417
-  _globals['_GETEMBEDDINGRESPONSE']._serialized_end=524
-  _globals['_MODELSTATUS']._serialized_start=527
-  _globals['_MODELSTATUS']._serialized_end=730
-  _globals['_MODELSERVICE']._serialized_start=823
-  _globals['_MODELSERVICE']._serialized_end=1074
+  _globals['_LISTMODELSRESPONSE']._serialized_end=233
+  _globals['_REFRESHMODELSREQUEST']._serialized_start=235
+  _globals['_REFRESHMODELSREQUEST']._serialized_end=257
+  _globals['_REFRESHMODELSRESPONSE']._serialized_start=259
+  _globals['_REFRESHMODELSRESPONSE']._serialized_end=341
+  _globals['_GETMODELREQUEST']._serialized_start=343
+  _globals['_GETMODELREQUEST']._serialized_end=374
+  _globals['_GETMODELRESPONSE']._serialized_start=376
+  _globals['_GETMODELRESPONSE']._serialized_end=474
+  _globals['_GETEMBEDDINGREQUEST']._serialized_start=476
+  _globals['_GETEMBEDDINGREQUEST']._serialized_end=540
+  _globals['_GETEMBEDDINGRESPONSE']._serialized_start=542
+  _globals['_GETEMBEDDINGRESPONSE']._serialized_end=649
+  _globals['_MODELSTATUS']._serialized_start=652
+  _globals['_MODELSTATUS']._serialized_end=855
+  _globals['_MODELSERVICE']._serialized_start=1027
+  _globals['_MODELSERVICE']._serialized_end=1366
 # @@protoc_insertion_point(module_scope)

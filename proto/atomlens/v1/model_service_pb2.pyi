@@ -34,6 +34,12 @@ class _ModelStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelState
     """Loaded and warm."""
     MODEL_STATE_FAILED: _ModelState.ValueType  # 2
     """It could not be loaded and is not served."""
+    MODEL_STATE_LOADING: _ModelState.ValueType  # 3
+    """It is being read, checked and warmed."""
+    MODEL_STATE_DRAINING: _ModelState.ValueType  # 4
+    """It is no longer served; calls that began with it go on."""
+    MODEL_STATE_SET_ASIDE: _ModelState.ValueType  # 5
+    """It is not loaded, because higher versions fill what the server keeps."""
 
 class ModelState(_ModelState, metaclass=_ModelStateEnumTypeWrapper):
     """Whether a model can be asked."""
@@ -44,6 +50,12 @@ MODEL_STATE_READY: ModelState.ValueType  # 1
 """Loaded and warm."""
 MODEL_STATE_FAILED: ModelState.ValueType  # 2
 """It could not be loaded and is not served."""
+MODEL_STATE_LOADING: ModelState.ValueType  # 3
+"""It is being read, checked and warmed."""
+MODEL_STATE_DRAINING: ModelState.ValueType  # 4
+"""It is no longer served; calls that began with it go on."""
+MODEL_STATE_SET_ASIDE: ModelState.ValueType  # 5
+"""It is not loaded, because higher versions fill what the server keeps."""
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
 
 @_typing.final
@@ -70,22 +82,71 @@ class ListModelsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MODELS_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    trouble: _builtins.str
+    """What kept the server's last look at the repository from seeing all there is; what was loaded is served."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelStatus]:
-        """One entry for each version found in the repository."""
+        """One entry for each version found in the repository, and for those that still finish calls."""
 
     def __init__(
         self,
         *,
         models: _abc.Iterable[Global___ModelStatus] | None = ...,
+        trouble: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "trouble", b"trouble"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+
+@_typing.final
+class RefreshModelsRequest(_message.Message):
+    """Asks for a look at the repository. Versions that failed are tried again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefreshModelsRequest: _TypeAlias = RefreshModelsRequest  # noqa: Y015
+
+@_typing.final
+class RefreshModelsResponse(_message.Message):
+    """All models after the look."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODELS_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    trouble: _builtins.str
+    """As in ListModelsResponse."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelStatus]:
+        """As in ListModelsResponse."""
+
+    def __init__(
+        self,
+        *,
+        models: _abc.Iterable[Global___ModelStatus] | None = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefreshModelsResponse: _TypeAlias = RefreshModelsResponse  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
@@ -218,7 +279,7 @@ class ModelStatus(_message.Message):
     state: Global___ModelState.ValueType
     """Whether it can be asked."""
     reason: _builtins.str
-    """Why it failed, when it did."""
+    """Why it failed, when it did; of one that is ready, what is wrong with it in the repository."""
     provider: _builtins.str
     """Provider that runs it: cpu, cuda or cuda-tf32."""
     family: _builtins.str

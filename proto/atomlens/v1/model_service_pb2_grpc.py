@@ -50,6 +50,11 @@ class ModelServiceStub:
                 request_serializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingRequest.SerializeToString,
                 response_deserializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingResponse.FromString,
                 _registered_method=True)
+        self.RefreshModels = channel.unary_unary(
+                '/atomlens.v1.ModelService/RefreshModels',
+                request_serializer=atomlens_dot_v1_dot_model__service__pb2.RefreshModelsRequest.SerializeToString,
+                response_deserializer=atomlens_dot_v1_dot_model__service__pb2.RefreshModelsResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
@@ -77,6 +82,13 @@ class ModelServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RefreshModels(self, request, context):
+        """Looks at the repository now and answers when what is new there is served, or is known not to be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.GetEmbedding,
                     request_deserializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingRequest.FromString,
                     response_serializer=atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingResponse.SerializeToString,
+            ),
+            'RefreshModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefreshModels,
+                    request_deserializer=atomlens_dot_v1_dot_model__service__pb2.RefreshModelsRequest.FromString,
+                    response_serializer=atomlens_dot_v1_dot_model__service__pb2.RefreshModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class ModelService:
             '/atomlens.v1.ModelService/GetEmbedding',
             atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingRequest.SerializeToString,
             atomlens_dot_v1_dot_model__service__pb2.GetEmbeddingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefreshModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/atomlens.v1.ModelService/RefreshModels',
+            atomlens_dot_v1_dot_model__service__pb2.RefreshModelsRequest.SerializeToString,
+            atomlens_dot_v1_dot_model__service__pb2.RefreshModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

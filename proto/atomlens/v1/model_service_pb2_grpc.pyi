@@ -39,6 +39,8 @@ class ModelServiceStub:
     """Returns what there is to know of one model."""
     GetEmbedding: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.GetEmbeddingRequest, _model_service_pb2.GetEmbeddingResponse]
     """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none."""
+    RefreshModels: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.RefreshModelsRequest, _model_service_pb2.RefreshModelsResponse]
+    """Looks at the repository now and answers when what is new there is served, or is known not to be."""
 
 @_typing.type_check_only
 class ModelServiceAsyncStub(ModelServiceStub):
@@ -51,6 +53,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Returns what there is to know of one model."""
     GetEmbedding: _aio.UnaryUnaryMultiCallable[_model_service_pb2.GetEmbeddingRequest, _model_service_pb2.GetEmbeddingResponse]  # type: ignore[assignment]
     """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none."""
+    RefreshModels: _aio.UnaryUnaryMultiCallable[_model_service_pb2.RefreshModelsRequest, _model_service_pb2.RefreshModelsResponse]  # type: ignore[assignment]
+    """Looks at the repository now and answers when what is new there is served, or is known not to be."""
 
 class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells which models there are and what they are."""
@@ -78,5 +82,13 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_model_service_pb2.GetEmbeddingResponse, _abc.Awaitable[_model_service_pb2.GetEmbeddingResponse]]:
         """Returns what one model learned of the elements, and how they relate; refused by a model that embeds none."""
+
+    @_abc_1.abstractmethod
+    def RefreshModels(
+        self,
+        request: _model_service_pb2.RefreshModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.RefreshModelsResponse, _abc.Awaitable[_model_service_pb2.RefreshModelsResponse]]:
+        """Looks at the repository now and answers when what is new there is served, or is known not to be."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from google.protobuf import json_format
 
+from atomlens.server.catalog import Entry, State
 from atomlens.server.embedding import Embedding
 from atomlens.server.model import Model
-from atomlens.server.repository import FailedModel, Repository
+from atomlens.server.repository import Repository
 from atomlens.v1 import card_pb2, model_service_pb2
+
+STATES = {
+    State.LOADING: model_service_pb2.MODEL_STATE_LOADING,
+    State.READY: model_service_pb2.MODEL_STATE_READY,
+    State.FAILED: model_service_pb2.MODEL_STATE_FAILED,
+    State.DRAINING: model_service_pb2.MODEL_STATE_DRAINING,
+    State.SET_ASIDE: model_service_pb2.MODEL_STATE_SET_ASIDE,
+}
 
 
 def list_models(repository: Repository) -> model_service_pb2.ListModelsResponse:
-    """Return every version of every model, those that could not be loaded too."""
-    ready = [_ready(repository, model) for model in repository.models]
-    return model_service_pb2.ListModelsResponse(models=[*ready, *map(_failed, repository.failed)])
+    """Return every version of every model: those that serve, then those that do not and why."""
+    return model_service_pb2.ListModelsResponse(models=_statuses(repository), trouble=repository.trouble)
+
+
+def refreshed(repository: Repository) -> model_service_pb2.RefreshModelsResponse:
+    """Return the same as `list_models`, after a look at the repository."""
+    return model_service_pb2.RefreshModelsResponse(models=_statuses(repository), trouble=repository.trouble)
 
 
 def get_model(repository: Repository, name: str) -> model_service_pb2.GetModelResponse:
@@ -43,12 +56,20 @@ def _card(model: Model) -> card_pb2.ModelCard:
     return json_format.Parse(model.bundle.card_json, card_pb2.ModelCard())
 
 
+def _statuses(repository: Repository) -> list[model_service_pb2.ModelStatus]:
+    entries = repository.entries
+    ready = [_ready(repository, entry.model) for entry in entries if entry.model is not None]
+    return [*ready, *(_unready(entry) for entry in entries if entry.model is None)]
+
+
 def _ready(repository: Repository, model: Model) -> model_service_pb2.ModelStatus:
+    reason = next((entry.reason for entry in repository.entries if entry.model is model), "")
     return model_service_pb2.ModelStatus(
         name=model.name,
         version=model.version,
         digest=model.digest,
         state=model_service_pb2.MODEL_STATE_READY,
+        reason=reason,
         provider=model.provider,
         family=model.card.family,
         heads=[head.name for head in model.card.heads],
@@ -57,10 +78,11 @@ def _ready(repository: Repository, model: Model) -> model_service_pb2.ModelStatu
     )
 
 
-def _failed(model: FailedModel) -> model_service_pb2.ModelStatus:
+def _unready(entry: Entry) -> model_service_pb2.ModelStatus:
     return model_service_pb2.ModelStatus(
-        name=model.name,
-        version=model.version,
-        state=model_service_pb2.MODEL_STATE_FAILED,
-        reason=model.reason,
+        name=entry.name,
+        version=entry.version,
+        digest=entry.digest,
+        state=STATES[entry.state],
+        reason=entry.reason,
     )

@@ -12,7 +12,7 @@ from atomlens.open_inference import open_inference_pb2, open_inference_pb2_grpc
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.errors import BundleError
 from atomlens.server.ports import HealthPort, listened, make_server
-from atomlens.server.repository import BUNDLED, Repository
+from atomlens.server.repository import Repository
 from atomlens.server.security.security import Security
 from atomlens.server.services.door import Door
 from atomlens.server.services.explanation import ExplanationServicer
@@ -22,6 +22,7 @@ from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
 from atomlens.server.settings import ServerSettings
 from atomlens.server.telemetry.metrics import Metrics
+from atomlens.server.watching import RepositoryWatcher
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,
@@ -83,12 +84,14 @@ class Server:
         await self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._health_port.start()
         repository = await self._load()
+        watcher = RepositoryWatcher(repository, self.settings.models_poll_seconds)
         self._engine = AsyncEngine(repository, self.settings)
         self._server = make_server(self.settings)
-        self._add_services(self._server, self._engine)
+        self._add_services(self._server, self._engine, watcher)
         self.address = listened("address", self.settings.address, self._server, self._security)
         await self._server.start()
-        self._watches = [asyncio.create_task(self._security.watch())]
+        watches = (self._security.watch(), watcher.watch())
+        self._watches = [asyncio.create_task(watch) for watch in watches]
         await self._tell(health_pb2.HealthCheckResponse.SERVING)
         models = ", ".join(f"{model.name}@{model.version}" for model in repository.models)
         log.info("serving %s on %s (%s)", models, self.address, self.settings.provider)
@@ -111,21 +114,27 @@ class Server:
 
     async def _load(self) -> Repository:
         """Return the repository, with one model at least."""
-        repository = await asyncio.to_thread(Repository.open, self.settings.models, self.settings.provider)
-        for failed in repository.failed:
-            log.error("%s@%d is not served: %s", failed.name, failed.version, failed.reason)
+        settings = self.settings
+        repository = Repository(
+            path=settings.models,
+            provider=settings.provider,
+            max_graph_mib=settings.max_graph_mib,
+            max_versions=settings.max_model_versions,
+        )
+        repository.report_to(self.metrics)
+        await asyncio.to_thread(repository.refresh)
         if not repository.models:
-            raise BundleError(f"{self.settings.models or BUNDLED}: there is no model that can be served")
+            raise BundleError(f"{repository.path}: there is no model that can be served")
         return repository
 
-    def _add_services(self, server: grpc.aio.Server, engine: AsyncEngine) -> None:
+    def _add_services(self, server: grpc.aio.Server, engine: AsyncEngine, watcher: RepositoryWatcher) -> None:
         door = Door(self.metrics, self._security.guard)
         explanation = ExplanationServicer(engine, self.settings, self._draining)
         explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(
             door.before(explanation, EXPLANATIONS), server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            door.before(ModelServicer(engine.repository), MODELS), server
+            door.before(ModelServicer(engine.repository, watcher), MODELS), server
         )
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             door.before(InferenceServicer(engine, self._draining), INFERENCE), server

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from atomlens.server.bundle_file import MIB, read_file
 from atomlens.server.card import Card
 from atomlens.server.errors import BundleError
+from atomlens.server.graph import check_graph
 
 CARD = "card.json"
 ATOMS = "atoms.onnx"
 PROBE = "probe.onnx"
 MOLECULES = "molecules.onnx"
+GRAPH_SUFFIX = ".onnx"
+MAX_GRAPH_MIB = 256  # of one file, unless told otherwise
+MAX_CARD_BYTES = 8 * MIB
+MOST_FILES = 16
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -26,17 +34,29 @@ class Bundle:
     files: dict[str, bytes]
 
     @classmethod
-    def load(cls, path: Path) -> Bundle:
-        """Read a version directory, MODEL/VERSION.
+    def load(cls, path: Path, max_graph_mib: int = MAX_GRAPH_MIB) -> Bundle:
+        """Read a version directory, REPOSITORY/MODEL/VERSION; links must stay within the repository.
+
+        Args:
+            path: the directory.
+            max_graph_mib: what each file may hold, in MiB.
 
         Raises:
-            BundleError: a file is missing, differs from its digest, or the card breaks the contract.
+            UnreadableError: the system does not give a file.
+            BundleError: a file is missing, differs from its digest, is too large, is no plain file or a
+                graph with more in it than what computes; or the card breaks the contract.
         """
-        text = _read(path / CARD)
+        root = path.parent.parent
+        text = read_file(path / CARD, root, MAX_CARD_BYTES)
         card = Card.from_json(text)
-        if ATOMS not in card.files:
-            raise BundleError(f"card.json: `files` must name {ATOMS}, got {sorted(card.files)}")
-        files = {name: _verified(path, name, digest) for name, digest in card.files.items()}
+        _check_names(card.files)
+        files = {}
+        for name, digest in card.files.items():
+            files[name] = read_file(path / name, root, max_graph_mib * MIB)
+            if hashlib.sha256(files[name]).hexdigest() != digest:
+                raise BundleError(f"{name}: its SHA-256 differs from the one on the card")
+            if name.endswith(GRAPH_SUFFIX):
+                check_graph(name, files[name])
         return cls(path, hashlib.sha256(text).hexdigest(), card, text, files)
 
     @property
@@ -55,17 +75,11 @@ class Bundle:
         return self.files.get(MOLECULES)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path.name}: cannot be read: {error.strerror}") from error
-
-
-def _verified(directory: Path, name: str, digest: str) -> bytes:
-    if Path(name).name != name or "\0" in name:
-        raise BundleError(f"card.json: `files` must be plain names, got {name!r}")
-    content = _read(directory / name)
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise BundleError(f"{name}: its SHA-256 differs from the one on the card")
-    return content
+def _check_names(files: dict[str, str]) -> None:
+    if ATOMS not in files:
+        raise BundleError(f"card.json: `files` must name {ATOMS}, got {sorted(files)[:MOST_FILES]}")
+    if len(files) > MOST_FILES:
+        raise BundleError(f"card.json: `files` may name {MOST_FILES} files, got {len(files)}")
+    for name in files:
+        if not FILE_NAME.fullmatch(name) or name == CARD:
+            raise BundleError(f"card.json: `files` must be plain names, got {name[:200]!r}")

@@ -15,6 +15,7 @@ from atomlens.server.probes.probe import Probe
 from atomlens.server.probes.slab import Slab
 from atomlens.server.probes.summary import Summary
 from atomlens.server.probes.tile_values import compute_tile
+from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
@@ -30,7 +31,8 @@ class LocalService:
     def __init__(self, models: Path | None = None, provider: str = "cpu") -> None:
         """Load a directory of models, the bundled ones for None; limits come from the environment."""
         settings = ServerSettings.from_environment({})
-        self._engine = Engine.open(models, provider, settings.limits)
+        repository = Repository.open(models, provider, settings.max_graph_mib)
+        self._engine = Engine(repository, settings.limits)
         self._contexts = Contexts(settings.context_cache_mib * 2**20)
 
     def explain(
@@ -84,3 +86,11 @@ class LocalService:
     ) -> model_service_pb2.GetEmbeddingResponse:
         """Return one model's status and embedding."""
         return answers.get_embedding(self._engine.repository, request.model.name, request.model.digest)
+
+    def refresh_models(
+        self,
+        request: model_service_pb2.RefreshModelsRequest,  # noqa: ARG002
+    ) -> model_service_pb2.RefreshModelsResponse:
+        """Return all models after a look at the directory."""
+        self._engine.repository.refresh(again=True)
+        return answers.refreshed(self._engine.repository)

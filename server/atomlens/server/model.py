@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.server.bundle import Bundle
+from atomlens.server.bundle import MAX_GRAPH_MIB, Bundle
 from atomlens.server.card import Card, Head
 from atomlens.server.dense_work import MOST_ATOMS, DenseWork
 from atomlens.server.errors import BundleError, InputError, UnusableModelError
@@ -45,14 +45,16 @@ class Model:
         self._warm_up()
 
     @classmethod
-    def load(cls, directory: Path, provider: str) -> Model:
-        """Load REPOSITORY/MODEL/VERSION.
+    def load(cls, directory: Path, provider: str, max_graph_mib: int = MAX_GRAPH_MIB) -> Model:
+        """Load REPOSITORY/MODEL/VERSION, of whose files none may be larger than ``max_graph_mib``.
 
         Raises:
+            UnreadableError: the system does not give a file.
             BundleError: the bundle breaks the contract or gives no finite numbers.
             ProviderError: the provider is not to be had.
         """
-        return cls(directory.parent.name, int(directory.name), Bundle.load(directory), provider)
+        bundle = Bundle.load(directory, max_graph_mib)
+        return cls(directory.parent.name, int(directory.name), bundle, provider)
 
     @property
     def card(self) -> Card:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from atomlens.server.cases import CASES, Case, load_cases
 from atomlens.server.dense_work import DenseWork, are_small
 from atomlens.server.errors import BundleError
+from atomlens.server.listing import VERSION
 from atomlens.server.model import Context, Model
 from atomlens.server.probes.field import Field
 from atomlens.server.probes.places import PointList
 from atomlens.server.probes.probe import MOST_FIELDS, Probe
 from atomlens.server.probes.slab import Slab
 from atomlens.server.probes.tile_values import Mask, Values, compute_tile
-from atomlens.server.repository import VERSION
 from atomlens.server.structures import Floats, Integers, Structures
 from atomlens.server.variants import VARIANTS, Variants
 

@@ -106,7 +106,7 @@ def _groups(client: Client, names: Sequence[str]) -> list[list[str]]:
 def _report_unusable(client: Client, names: Sequence[str]) -> None:
     """Say on one line each which versions of models asked without a version could not be loaded."""
     for status in client.models():
-        if not status.ready and status.name in names:
+        if status.state == "failed" and status.name in names:
             line = f"atomlens: {status} could not be loaded: {status.reason}"
             print(" ".join(line.split()), file=sys.stderr)
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.cli.asking import add_arguments, make_client
+from atomlens.client.errors import InputError
 
 DESCRIPTION = "List models with their heads, elements, test errors and state, or show the card of one."
 
+UNUSABLE = 3  # a model that was published cannot be used
 MOST_ELEMENTS = 12  # that a line names one by one
 
 
@@ -19,6 +21,11 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("models", help="list models, or show what one is", description=DESCRIPTION)
     parser.add_argument("name", nargs="?", metavar="MODEL", help="MODEL or MODEL@VERSION to show")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="for people or programs")
+    parser.add_argument(
+        "--refresh",
+        action="store_true",
+        help="have the repository looked at for new versions first; exits with 3 if one cannot be served",
+    )
     add_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -26,16 +33,19 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one card or a line for each model."""
     with make_client(args) as client:
+        if args.refresh and args.name:
+            raise InputError("`--refresh` is for all models, leave MODEL out")
         if args.name:
             card = client.model(args.name)
             print(_json(card.to_dict()) if args.format == "json" else card)
             return 0
-        cards = [(status, client.model(str(status)) if status.ready else None) for status in client.models()]
+        statuses = client.refresh_models() if args.refresh else client.models()
+        cards = [(status, client.model(str(status)) if status.ready else None) for status in statuses]
     if args.format == "json":
         print(_json([_document(status, card) for status, card in cards]))
     else:
         print(_table([_row(status, card) for status, card in cards]))
-    return 0
+    return UNUSABLE if args.refresh and any(status.state == "failed" for status in statuses) else 0
 
 
 def _document(status: ModelStatus, card: Card | None) -> dict[str, Any]:
@@ -53,8 +63,15 @@ def _row(status: ModelStatus, card: Card | None) -> list[str]:
         " ".join(status.heads) or "-",
         _elements(status),
         ", ".join(tests) or "-",
-        f"ready on {status.provider}" if status.ready else f"failed: {' '.join(status.reason.split())}",
+        _state(status),
     ]
+
+
+def _state(status: ModelStatus) -> str:
+    """Return the state in words, with the reason where there is one."""
+    state = f"ready on {status.provider}" if status.ready else status.state
+    reason = " ".join(status.reason.split())
+    return f"{state}: {reason}" if reason else state
 
 
 def _elements(status: ModelStatus) -> str:

@@ -9,13 +9,15 @@ from threading import Lock
 from atomlens.server.model import Context
 from atomlens.server.probes.probe import Probe
 
+Key = tuple[str, bytes]  # the model's digest, and one of provider and structure
+
 
 class Contexts:
     """A cache of contexts by model and structure, of which the one asked for last goes last."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes, self._bytes = max_bytes, 0
-        self._kept: OrderedDict[bytes, Context] = OrderedDict()
+        self._kept: OrderedDict[Key, Context] = OrderedDict()
         self._lock = Lock()
 
     def of(self, probe: Probe) -> Context | None:
@@ -30,7 +32,13 @@ class Contexts:
             self._keep(key, context)
         return context
 
-    def _keep(self, key: bytes, context: Context) -> None:
+    def forget(self, digest: str) -> None:
+        """Let go of all contexts of a model that nobody can ask any more."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == digest]:
+                self._bytes -= self._kept.pop(key).nbytes
+
+    def _keep(self, key: Key, context: Context) -> None:
         with self._lock:
             if context.nbytes > self._max_bytes or key in self._kept:
                 return
@@ -40,12 +48,8 @@ class Contexts:
                 self._bytes -= self._kept.popitem(last=False)[1].nbytes
 
 
-def _key(probe: Probe) -> bytes:
+def _key(probe: Probe) -> Key:
     structure = probe.work.structures
     arrays = (structure.numbers, structure.positions, structure.cells, structure.pbc)
-    parts = (
-        probe.model.digest.encode(),
-        probe.model.provider.encode(),
-        *(array.tobytes() for array in arrays),
-    )
-    return hashlib.sha256(b"".join(parts)).digest()
+    parts = (probe.model.provider.encode(), *(array.tobytes() for array in arrays))
+    return probe.model.digest, hashlib.sha256(b"".join(parts)).digest()

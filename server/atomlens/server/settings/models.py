@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from atomlens.server.bundle import MAX_GRAPH_MIB
 from atomlens.server.session import Provider
 from atomlens.server.settings.setting import Concern, setting
+
+MOST_MIB = 2047  # of a graph: beyond it none can be read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,19 @@ class ModelsSettings(Concern):
         metavar="cpu|cuda|cuda-tf32",
     )
 
+    models_poll_seconds: float = setting(
+        10.0, "seconds between looks for new versions; 0 looks only when asked to"
+    )
+    max_model_versions: int = setting(
+        8, "versions of each model, the highest, that are loaded; 0 loads all there are"
+    )
+    max_graph_mib: int = setting(MAX_GRAPH_MIB, "size in MiB above which a file of a model is refused")
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_not_negative("models_poll_seconds", "max_model_versions")
+        self._check_positive("max_graph_mib")
+        if self.max_graph_mib > MOST_MIB:
+            raise ValueError(f"`max_graph_mib` must be at most {MOST_MIB}, got {self.max_graph_mib}")
         if self.provider not in get_args(Provider):
             raise ValueError(f"`provider` must be {' or '.join(get_args(Provider))}, got {self.provider!r}")

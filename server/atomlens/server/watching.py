@@ -1,0 +1,71 @@
+"""Watching: has the repository looked at again and again, beside the event loop that serves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+from atomlens.server.repository import Repository
+
+log = logging.getLogger(__name__)
+
+
+class RepositoryWatcher:
+    """Polls, because volumes from the network tell nothing of what happens to them.
+
+    One look goes on at a time, in a thread that no process waits for: a volume may hang for good.
+    """
+
+    def __init__(self, repository: Repository, poll_seconds: float) -> None:
+        self._repository, self._poll_seconds = repository, poll_seconds
+        self._turn = asyncio.Lock()
+
+    async def watch(self) -> None:
+        """Look every so often until cancelled; whatever a look meets, the next one follows."""
+        try:
+            while self._poll_seconds:
+                await asyncio.sleep(self._poll_seconds)
+                await self._look(again=False)
+        finally:
+            self._repository.leave()
+
+    async def refresh(self) -> None:
+        """Look now, and try again what failed; return when everything that can be served is."""
+        await self._look(again=True)
+
+    async def _look(self, again: bool) -> None:
+        async with self._turn:
+            try:
+                await _in_thread(lambda: self._repository.refresh(again))
+            except Exception:  # what was loaded serves on
+                log.exception("the repository could not be looked at")
+
+
+async def _in_thread(function: Callable[[], None]) -> None:
+    """Run a function in a thread of its own."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error = None
+        try:
+            function()
+        except Exception as caught:
+            error = caught
+        try:
+            loop.call_soon_threadsafe(settle, error)
+        except RuntimeError:  # the loop is closed: there is nobody to tell
+            log.debug("a look at the repository ended after the server")
+
+    threading.Thread(target=run, name="repository", daemon=True).start()
+    await done
