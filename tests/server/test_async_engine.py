@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,8 @@ from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
 from atomlens.server.structures import Structures
 
+from .batching.scenes import Asking
+
 
 def test_answers_are_those_of_the_engine(repository: Repository, g2: Structures) -> None:
     """However many callers there are at once and however their batches are cut."""
@@ -27,7 +28,7 @@ def test_answers_are_those_of_the_engine(repository: Repository, g2: Structures)
 
         async def ask(structures: Structures) -> np.ndarray:
             admission = await engine.admit(model, structures, ())
-            explanations, _ = await engine.finish(model, admission, math.inf)
+            explanations, _ = await engine.finish(model, admission, Asking())
             return explanations.heads[0].contributions
 
         parts = [g2.take(np.arange(first, first + 10)) for first in range(0, 60, 10)]
@@ -46,7 +47,7 @@ def test_provenance_adds_up_its_batches(repository: Repository, g2: Structures) 
         engine = AsyncEngine(repository, ServerSettings(workers=1, batch_cost=300))
         model = repository.find("toy-bpnn-energy")
         admission = await engine.admit(model, g2, ())
-        _, provenance = await engine.finish(model, admission, math.inf)
+        _, provenance = await engine.finish(model, admission, Asking())
         assert provenance.batch_cost == admission.cost > 300
         await engine.close()
 
@@ -72,7 +73,7 @@ def test_few_atoms_go_to_no_other_thread_but_a_worker(
         for structures, hops in ((water, 0), (g2, 3), (hydrogen, 3), (g2.take(np.zeros(0, int)), 0)):
             went.clear()
             admission = await engine.admit(model, structures, ())
-            explanations, _ = await engine.finish(model, admission, math.inf)
+            explanations, _ = await engine.finish(model, admission, Asking())
             assert (len(explanations.answered), len(went)) == (len(structures), hops)
         await engine.close()
 
@@ -88,7 +89,7 @@ def test_a_closed_engine_refuses(repository: Repository, water: Structures) -> N
         admission = await engine.admit(model, water, ())
         await engine.close()
         with pytest.raises(UnavailableError, match="shutting down"):
-            await engine.finish(model, admission, math.inf)
+            await engine.finish(model, admission, Asking())
         with pytest.raises(UnavailableError):
             await engine.admit(model, water, ())
 

@@ -6,7 +6,7 @@ import pytest
 from google.rpc import code_pb2, error_details_pb2
 
 from atomlens.server import errors
-from atomlens.server.errors import InputError, ServerError
+from atomlens.server.errors import InputError, OverloadedError, ServerError
 
 CODES = {
     errors.InputError: code_pb2.INVALID_ARGUMENT,
@@ -14,6 +14,9 @@ CODES = {
     errors.UnusableModelError: code_pb2.FAILED_PRECONDITION,
     errors.OverloadedError: code_pb2.RESOURCE_EXHAUSTED,
     errors.UnavailableError: code_pb2.UNAVAILABLE,
+    errors.OutOfMemoryError: code_pb2.RESOURCE_EXHAUSTED,
+    errors.UnauthenticatedError: code_pb2.UNAUTHENTICATED,
+    errors.PermissionDeniedError: code_pb2.PERMISSION_DENIED,
     errors.DeadlineError: code_pb2.DEADLINE_EXCEEDED,
     errors.EngineError: code_pb2.INTERNAL,
 }
@@ -43,6 +46,14 @@ def test_the_field_to_blame_travels_along() -> None:
     assert status.details[1].Unpack(request)
     (violation,) = request.field_violations
     assert (violation.field, violation.description) == ("structures[3].positions[7]", "no good")
+
+
+def test_the_time_to_try_again_travels_along() -> None:
+    """As a RetryInfo, in the time that it was said."""
+    status = OverloadedError("full", retry_seconds=1.25).to_status()
+    told = error_details_pb2.RetryInfo()
+    assert status.details[1].Unpack(told)
+    assert told.retry_delay.ToMilliseconds() == 1250
 
 
 @pytest.mark.parametrize("letter", ["a", "ä", "😀"])

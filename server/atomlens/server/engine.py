@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from atomlens.server.admission import Admission, admit
-from atomlens.server.errors import EngineError, ServerError
+from atomlens.server.errors import EngineError, OutOfMemoryError, ServerError
 from atomlens.server.explanations import Explanations
 from atomlens.server.heads import aggregate
 from atomlens.server.limits import Limits
+from atomlens.server.memory import is_out_of_memory
 from atomlens.server.model import Model, Outputs
 from atomlens.server.provenance import Provenance
 from atomlens.server.repository import Repository
@@ -25,24 +26,59 @@ from atomlens.server.structures import Floats, Integers, Structures
 from atomlens.server.work import Work
 
 NONE = np.zeros(0)
+NO_MEMORY = (
+    ""  # beside the names of heads in outputs: which atoms are of structures that memory was short for
+)
+SHORT = (
+    "there was not enough memory for this structure, even alone: ask for a smaller one, or a larger server"
+)
 NOT_FINITE = "the model failed on this structure or gave a number that is not finite"
 log = logging.getLogger(__name__)
 
 
-def compute(model: Model, work: Work) -> Outputs:
+def _nobody(work: Work) -> None:
+    """Is told what there was not enough memory for, and does nothing."""
+
+
+def compute(model: Model, work: Work, starved: Callable[[Work], None] = _nobody) -> Outputs:
     """Return what the model says of admitted work; NaN for structures on which it fails.
 
-    When it fails on many, each half is tried by itself, so that no structure fails for another.
+    When it fails on many, each half is tried by itself, so that no structure fails for another. Where there
+    is not enough memory for one alone, the outputs have an entry `NO_MEMORY`, 1 for its atoms.
+
+    Args:
+        model: who computes.
+        work: structures.
+        starved: called with each part of the work that there was not enough memory for at once.
     """
     try:
         return model.run(work)
     except Exception as error:  # whatever happened, the others are to be answered
-        many = len(work.counts)
+        many, no_memory = len(work.counts), is_out_of_memory(error)
+        if no_memory:
+            starved(work)
         if many == 1:
             log.error("%s failed on a structure: %r", model.name, error)
-            return {head.name: np.full(work.counts.sum(), np.nan) for head in model.card.heads}
-    halves = [compute(model, work.take(half)) for half in np.array_split(np.arange(many), 2)]
-    return {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
+            return _failed(model, int(work.counts.sum()), no_memory)
+    halves = [compute(model, work.take(half), starved) for half in np.array_split(np.arange(many), 2)]
+    return _joined_halves(halves)
+
+
+def _failed(model: Model, atoms: int, no_memory: bool) -> Outputs:
+    outputs = {head.name: np.full(atoms, np.nan) for head in model.card.heads}
+    return outputs | {NO_MEMORY: np.ones(atoms)} if no_memory else outputs
+
+
+def _joined_halves(halves: Sequence[Outputs]) -> Outputs:
+    first, second = halves
+    if (NO_MEMORY in first) != (NO_MEMORY in second):
+        first, second = (_marked(half) for half in halves)
+    return {name: np.concatenate([first[name], second[name]]) for name in first}
+
+
+def _marked(outputs: Outputs) -> Outputs:
+    """Return outputs that tell for each atom whether there was no memory for its structure."""
+    return {NO_MEMORY: np.zeros(len(next(iter(outputs.values()))))} | outputs
 
 
 def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Explanations:
@@ -52,7 +88,7 @@ def finish(model: Model, admission: Admission, outputs: Sequence[Outputs]) -> Ex
     """
     structures, rows = admission.structures, admission.rows
     found = {head.name: _joined([one[head.name] for one in outputs]) for head in admission.heads}
-    broken = _broken(structures, rows, found)
+    broken = _broken(structures, rows, found, outputs)
     answered, chosen, raw = rows, structures, found
     if broken or not structures.has_all_in_order(rows):
         answered = np.sort(rows[~np.isin(rows, list(broken))] if broken else rows)
@@ -72,14 +108,22 @@ def _joined(parts: Sequence[Floats]) -> Floats:
     return parts[0] if len(parts) == 1 else np.concatenate([NONE, *parts])
 
 
-def _broken(structures: Structures, rows: Integers, found: Mapping[str, Floats]) -> dict[int, ServerError]:
+def _broken(
+    structures: Structures, rows: Integers, found: Mapping[str, Floats], outputs: Sequence[Outputs]
+) -> dict[int, ServerError]:
     """Return the errors of structures with a number, in the order of ``rows``, that is not finite."""
     finite = [np.isfinite(values) for values in found.values()]  # (atoms,) of each head
     if all(one.all() for one in finite):
         return {}
     owners = np.repeat(rows, structures.counts[rows])
     broken = np.unique(owners[~np.logical_and.reduce(finite)]).tolist()
-    return {row: EngineError(NOT_FINITE, field=f"structures[{row}]") for row in broken}
+    short = set(owners[_joined([_marked(one)[NO_MEMORY] for one in outputs]) > 0].tolist())
+    return {row: _error(row, row in short) for row in broken}
+
+
+def _error(row: int, no_memory: bool) -> ServerError:
+    field = f"structures[{row}]"
+    return OutOfMemoryError(SHORT, field=field) if no_memory else EngineError(NOT_FINITE, field=field)
 
 
 def _placed(structures: Structures, rows: Integers, values: Floats) -> Floats:

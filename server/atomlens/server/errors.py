@@ -5,6 +5,7 @@ ServerError
 ├── UnknownModelError   the caller must name another model          NOT_FOUND
 ├── UnusableModelError  the operator must mend a model              FAILED_PRECONDITION
 ├── OverloadedError     the caller must send less, or later         RESOURCE_EXHAUSTED
+├── OutOfMemoryError    the caller must send smaller structures     RESOURCE_EXHAUSTED
 ├── UnavailableError    the caller must ask another server          UNAVAILABLE
 ├── UnauthenticatedError   the caller must say who it is            UNAUTHENTICATED
 ├── PermissionDeniedError  the operator must allow it first         PERMISSION_DENIED
@@ -15,9 +16,11 @@ BundleError             the operator must mend a bundle; at loading, never over 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 DOMAIN = "atomlens"
@@ -30,27 +33,47 @@ class ServerError(Exception):
     code: ClassVar[int] = code_pb2.INTERNAL
     reason: str = "INTERNAL"
 
-    def __init__(self, message: str, reason: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        reason: str | None = None,
+        field: str | None = None,
+        retry_seconds: float | None = None,
+    ) -> None:
+        """Say what happened.
+
+        Args:
+            message: for people.
+            reason: a fixed word for programs.
+            field: of the request, where one is to blame.
+            retry_seconds: after which the same may be asked again, where that helps.
+        """
         super().__init__(message)
         self.message = message.encode()[:LONGEST_MESSAGE].decode(errors="ignore")
         self.reason = reason or self.reason
         self.field = field
+        self.retry_seconds = retry_seconds
 
     def to_status(self) -> status_pb2.Status:
-        """Return the status with an ErrorInfo and, where a field is to blame, a BadRequest."""
-        info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)
-        details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest] = [info]
-        if self.field:
-            violation = error_details_pb2.BadRequest.FieldViolation(
-                field=self.field, description=self.message
-            )
-            details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        """Return the status with its details: ErrorInfo, a BadRequest for a field, RetryInfo for a time."""
         status = status_pb2.Status(code=self.code, message=self.message)
-        for detail in details:
+        for detail in self._details():
             packed = Any()
             packed.Pack(detail)
             status.details.append(packed)
         return status
+
+    def _details(self) -> Iterator[Message]:
+        yield error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)
+        if self.field:
+            violation = error_details_pb2.BadRequest.FieldViolation(
+                field=self.field, description=self.message
+            )
+            yield error_details_pb2.BadRequest(field_violations=[violation])
+        if self.retry_seconds is not None:
+            told = error_details_pb2.RetryInfo()
+            told.retry_delay.FromNanoseconds(round(1e9 * self.retry_seconds))
+            yield told
 
 
 class InputError(ServerError):
@@ -75,10 +98,17 @@ class UnusableModelError(ServerError):
 
 
 class OverloadedError(ServerError):
-    """The queue has no room."""
+    """The queue has no room, or as many streams are open as may be."""
 
     code = code_pb2.RESOURCE_EXHAUSTED
     reason = "QUEUE_FULL"
+
+
+class OutOfMemoryError(ServerError):
+    """There is not enough memory for one structure alone."""
+
+    code = code_pb2.RESOURCE_EXHAUSTED
+    reason = "OUT_OF_MEMORY"
 
 
 class UnavailableError(ServerError):

@@ -269,7 +269,7 @@ def test_a_deadline_ends_a_call_and_its_work_is_not_computed(
             request = ExplainRequest(model=ENERGY, structures=pack(water))
             with held(server) as gate:
                 first = asyncio.ensure_future(stub(channel).Explain(request))
-                await until(lambda: server._engine._batcher._idle == 0)
+                await until(lambda: server._engine.batcher.idle_workers == 0)
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await stub(channel).Explain(request, timeout=0.2)
                 assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
@@ -426,7 +426,7 @@ def test_a_client_that_leaves_does_no_harm(
                     unary = stub(leaving).Explain(request)
                     call.cancel()
                     unary.cancel()
-            await until(lambda: server._engine._batcher._queue_cost == 0)
+            await until(lambda: server._engine.batcher.cost == 0)
             await stub(channel).Explain(request)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert not [task for task in others if "atomlens" in repr(task.get_coro())]
@@ -444,7 +444,7 @@ def test_many_calls_are_computed_together(serving: Serving, pack: Pack, water: S
             request = ExplainRequest(model=ENERGY, structures=pack(water))
             with held(server) as gate:
                 calls = [asyncio.ensure_future(stub(channel).Explain(request)) for _ in range(8)]
-                await until(lambda: server._engine._batcher._queue_cost == 7 * 9)
+                await until(lambda: server._engine.batcher.cost == 7 * 9)
                 gate.set()
                 answers = await asyncio.gather(*calls)
             assert sorted(answer.provenance.batch_cost for answer in answers) == [9, *[63] * 7]

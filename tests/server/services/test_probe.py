@@ -16,8 +16,8 @@ from google.rpc import error_details_pb2
 from grpc_status.rpc_status import from_call
 
 from atomlens.server.app import Server
-from atomlens.server.model import Context
-from atomlens.server.probes.probe import STRETCH_POINTS, Probe
+from atomlens.server.probes.probe import STRETCH_POINTS
+from atomlens.server.probes.probing import Probing
 from atomlens.server.probes.slab import Slab
 from atomlens.server.structures import Structures
 from atomlens.v1 import probes_pb2, structures_pb2
@@ -114,9 +114,9 @@ def counted(server: Server) -> Iterator[list[int]]:
     engine, computed = server._engine, []
     slab = engine._slab
 
-    async def note(probe: Probe, context: Context | None, index: int, workers: asyncio.Semaphore) -> Slab:
+    async def note(probing: Probing, index: int) -> Slab:
         computed.append(index)
-        return await slab(probe, context, index, workers)
+        return await slab(probing, index)
 
     engine._slab = note  # type: ignore[method-assign]
     yield computed
@@ -221,7 +221,7 @@ async def test_a_cancelled_call_stops_computing(serving: Serving, pack: Pack, wa
             call.cancel()
             begun = await settled(computed)
             assert begun < 62
-            assert not server._engine._batcher._errands
+            assert not server._engine.batcher.cost
         got = await answer(channel, ask(pack(water)))
         assert got.trailer.slabs == 1
 

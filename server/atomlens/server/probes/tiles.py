@@ -51,12 +51,17 @@ def tiles(points: Floats, field: Field, cutoff_angstrom: float) -> Iterator[Tile
         waiting += [(rows[part], axes.take(part, axis=1), felt) for part in (order[half:], order[:half])]
 
 
+def cost_of(tile: Tile) -> int:
+    """Return what a tile costs: points x atoms."""
+    return len(tile.rows) * max(len(tile.felt), LEAST_FELT)
+
+
 def runs_of(tiles: Sequence[Tile]) -> list[list[Tile]]:
     """Return tiles in runs that are worth a turn of a worker and do not keep others waiting."""
     runs: list[list[Tile]] = []
     left = 0
     for tile in tiles:
-        pairs = len(tile.rows) * max(len(tile.felt), LEAST_FELT)
+        pairs = cost_of(tile)
         if not runs or pairs > left:
             runs.append([])
             left = RUN_PAIRS

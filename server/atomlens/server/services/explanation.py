@@ -34,7 +34,7 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
         model = self._engine.repository.find(request.model.name, request.model.digest)
         structures = Structures.from_proto(request.structures)
         admission = await self._engine.admit(model, structures, request.heads)
-        explanations, provenance = await self._engine.finish(model, admission, call.deadline)
+        explanations, provenance = await self._engine.finish(model, admission, call)
         return await self._engine.handily(
             structures,
             lambda: pb.ExplainResponse(
@@ -113,7 +113,7 @@ class _Stream:
     async def answer(self, chunk: Chunk, admission: Admission, cost: int) -> None:
         """Compute one chunk of this cost and send its answer."""
         explanations, provenance = await self._engine.finish(
-            self._options.model, admission, self._call.deadline, patient=True
+            self._options.model, admission, self._call, patient=True
         )
         message = await self._engine.handily(chunk.structures, chunk.answered, explanations, provenance)
         async with self._writing:

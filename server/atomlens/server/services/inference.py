@@ -75,5 +75,5 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
             inference = await engine.outside(Inference.from_proto, request, engine.repository)
         model, structures = inference.model, inference.structures
         admission = await engine.admit(model, structures, inference.heads)
-        explanations, provenance = await engine.finish(model, admission, call.deadline)
+        explanations, provenance = await engine.finish(model, admission, call)
         return await engine.handily(structures, answer, inference, explanations, provenance)

@@ -33,8 +33,8 @@ class ProbeStreams:
             engine = self._engine
             probe = await engine.outside(Probe.from_proto, request, engine.repository, engine.limits)
             await self._write(call.context, probe.header())
-            features, summary = await engine.context(probe), Summary(probe)
-            async with aclosing(engine.slabs(probe, features)) as slabs:
+            features, summary = await engine.context(probe, call), Summary(probe)
+            async with aclosing(engine.slabs(probe, features, call)) as slabs:
                 async for slab in slabs:
                     self._check_staying(slab.index)
                     await engine.outside(summary.add, slab)

@@ -1,0 +1,107 @@
+"""Lobby: whom the queue has room for, and who waits until it has."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from atomlens.server.batching.jobs import Caller, Job
+from atomlens.server.batching.queue import Queue
+from atomlens.server.calls import Priority
+from atomlens.server.settings.queueing import QueueingSettings
+
+CLIENT_FULL = "CLIENT_QUEUE_FULL"  # the reason that concerns one client alone
+
+
+class Obstacle(NamedTuple):
+    """Why work cannot enter now."""
+
+    reason: str
+    message: str
+    excess: int  # cost that has to leave first
+
+
+class Party(NamedTuple):
+    """Jobs of one call that enter together."""
+
+    caller: Caller
+    cost: int
+    jobs: Sequence[Job]
+
+
+class Lobby:
+    """Bounds of the queue, for the event loop alone.
+
+    The queue holds work of a cost up to `max_queue_cost`, of which bulk work takes three quarters at most, so
+    that there is room for interactive work; and up to `max_client_cost` of one client. Where nothing of the
+    queue, of bulk work or of the client waits, work of any cost may enter. Who waits for room is let in in
+    order, interactive work first, and passed only by others where the bound of a client stands in the way.
+    """
+
+    def __init__(
+        self, queue: Queue, settings: QueueingSettings, enter: Callable[[Sequence[Job]], None]
+    ) -> None:
+        """Begin with nobody; ``enter`` lets jobs into the queue."""
+        self._queue, self._enter = queue, enter
+        self._most, self._most_bulk = settings.max_queue_cost, settings.max_bulk_cost
+        self._most_of_client = settings.max_client_cost
+        self._parties: list[Party] = []  # interactive ones first
+
+    def __len__(self) -> int:
+        return len(self._parties)
+
+    def obstacle(self, caller: Caller, cost: int) -> Obstacle | None:
+        """Return why work of that cost cannot enter now; None where it can."""
+        held, bulk = sum(self._queue.cost.values()), self._queue.cost[Priority.BULK]
+        mine = self._queue.client_cost(caller.client)
+        bounds = [("QUEUE_FULL", "the queue", held, self._most, "`max_queue_cost`")]
+        if caller.priority is Priority.BULK:
+            bounds.append(("QUEUE_FULL", "bulk work", bulk, self._most_bulk, "3/4 of `max_queue_cost`"))
+        bounds.append((CLIENT_FULL, "this client", mine, self._most_of_client, "`max_client_cost`"))
+        for reason, what, there, most, name in bounds:
+            if there and there + cost > most:
+                return Obstacle(reason, _told(what, there, cost, most, name), there + cost - most)
+        return None
+
+    def wait(self, party: Party) -> None:
+        """Have jobs enter as soon as there is room."""
+        insort(self._parties, party, key=_priority)
+        self.let_in()
+
+    def leave(self, party: Party) -> None:
+        """Forget jobs that waited; nothing where they entered."""
+        if party in self._parties:
+            self._parties.remove(party)
+
+    def let_in(self) -> None:
+        """Let in whom there is room for."""
+        waiting, stopped, full = self._parties, set[str](), False
+        self._parties = []
+        for party in waiting:
+            client = party.caller.client
+            obstacle = None if full or client in stopped else self.obstacle(party.caller, party.cost)
+            if full or client in stopped or obstacle is not None:
+                self._parties.append(party)
+            else:
+                self._enter(party.jobs)
+            if obstacle is not None:
+                stopped.add(client)
+                full = obstacle.reason != CLIENT_FULL
+
+    def clear(self) -> list[Job]:
+        """Send everybody away and return their jobs."""
+        jobs = [job for party in self._parties for job in party.jobs]
+        self._parties.clear()
+        return jobs
+
+
+def _priority(party: Party) -> Priority:
+    return party.caller.priority
+
+
+def _told(what: str, there: int, cost: int, most: int, name: str) -> str:
+    return (
+        f"the queue is full for {what}: a cost of {there} waits, {cost} would come to it, and {name} allows "
+        f"{most} (atoms + pairs)"
+    )
