@@ -95,7 +95,8 @@ class Traces:
         from opentelemetry import context, trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        parent = TraceContextTextMapPropagator().extract(metadata)
+        carried = {name: value for name, value in metadata.items() if isinstance(value, str)}
+        parent = TraceContextTextMapPropagator().extract(carried)
         attributes = {"rpc.system.name": "grpc", "rpc.method": path.removeprefix("/")}
         span = self._tracer.start_span(path.removeprefix("/"), parent, trace.SpanKind.SERVER, attributes)
         context.attach(trace.set_span_in_context(span, parent))
