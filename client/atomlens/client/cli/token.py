@@ -11,8 +11,8 @@ from typing import Any
 
 from atomlens.client.errors import InputError
 
-DESCRIPTION = """Make a random token. It is shown once: give it to who is to use it. A server knows its SHA-256,
-a line in the file that `atomlens serve --tokens FILE` names and reads again when it changes."""
+DESCRIPTION = """Make a random token. It is shown once: give it to who is to use it. A server knows its
+SHA-256: a line in the file that `atomlens serve --tokens FILE` names, and reads again when it changes."""
 EPILOG = """scopes:
   explain  explain structures, list models and show them
   probe    probe
