@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import Any
 
 import grpc
@@ -11,23 +11,46 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from atomlens.open_inference import open_inference_pb2
+from atomlens.server.calls import Context
+from atomlens.server.errors import ServerError
+from atomlens.server.security.guard import Guard
+from atomlens.server.services.translation import abort
 
 V1 = "grpc.reflection.v1.ServerReflection"
+METHOD = "ServerReflectionInfo"
+Requests = AsyncIterable[reflection_pb2.ServerReflectionRequest]
+Responses = AsyncIterator[reflection_pb2.ServerReflectionResponse]
 
 
-def enable_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
+def enable_reflection(server: grpc.aio.Server, services: Sequence[str], guard: Guard | None = None) -> None:
     """Let clients ask which services there are. The messages of both versions are the same on the wire."""
-    names = (*services, V1, reflection.SERVICE_NAME)
-    pool: Any = _Pools()
-    reflection.enable_server_reflection(names, server, pool)
-    handler = grpc.stream_stream_rpc_method_handler(
-        ReflectionServicer(names, pool).ServerReflectionInfo,
-        reflection_pb2.ServerReflectionRequest.FromString,
-        reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(V1, {"ServerReflectionInfo": handler}),)
-    )
+    own = (V1, reflection.SERVICE_NAME)
+    for name in own:
+        handler = grpc.stream_stream_rpc_method_handler(
+            _Reflection((*services, *own), guard or Guard(), f"/{name}/{METHOD}").ServerReflectionInfo,
+            reflection_pb2.ServerReflectionRequest.FromString,
+            reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {METHOD: handler}),))
+
+
+class _Reflection(ReflectionServicer):
+    """Answers those whom a guard lets in."""
+
+    def __init__(self, services: Sequence[str], guard: Guard, method: str) -> None:
+        pool: Any = _Pools()
+        super().__init__(services, pool)
+        self._guard, self._method = guard, method
+
+    async def ServerReflectionInfo(self, requests: Requests, context: Context) -> Responses:  # type: ignore[override]  # noqa: N802
+        """Answer questions as they come."""
+        try:
+            self._guard.check(self._method, dict(context.invocation_metadata() or ()), context.auth_context)
+        except ServerError as error:
+            await abort(context, error, "")
+        answers: Any = super().ServerReflectionInfo(requests, context)  # whose types take it for a coroutine
+        async for response in answers:
+            yield response
 
 
 class _Pools:
