@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+from tests.served import Served, Start
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -185,6 +187,20 @@ def toy_repository(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
     with tarfile.open(kept) as archive:
         archive.extractall(repository, filter="data")
     return repository
+
+
+@pytest.fixture
+def start(toy_repository: Path) -> Iterator[Start]:
+    """What starts servers with the toy models in processes of their own, gone when the test ends."""
+    servers: list[Served] = []
+
+    def begin(models: Path | None = toy_repository, **settings: Any) -> Served:
+        servers.append(Served(models, **settings))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.kill()
 
 
 def _digest_of_makers() -> str:
