@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -20,6 +21,7 @@ from atomlens.server.services.health import HealthServicer
 from atomlens.server.services.inference import InferenceServicer
 from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
+from atomlens.server.services.unreadable import Forgiving
 from atomlens.server.settings import ServerSettings
 from atomlens.server.telemetry.metrics import Metrics
 from atomlens.server.watching import RepositoryWatcher
@@ -129,17 +131,18 @@ class Server:
 
     def _add_services(self, server: grpc.aio.Server, engine: AsyncEngine, watcher: RepositoryWatcher) -> None:
         door = Door(self.metrics, self._security.guard)
+        services: Any = Forgiving(server)
         explanation = ExplanationServicer(engine, self.settings, self._draining)
         explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(
-            door.before(explanation, EXPLANATIONS), server
+            door.before(explanation, EXPLANATIONS), services
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            door.before(ModelServicer(engine.repository, watcher), MODELS), server
+            door.before(ModelServicer(engine.repository, watcher), MODELS), services
         )
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-            door.before(InferenceServicer(engine, self._draining), INFERENCE), server
+            door.before(InferenceServicer(engine, self._draining), INFERENCE), services
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, services)
         enable_reflection(server, (*SERVICES, health.SERVICE_NAME))
 
     async def _tell(self, status: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from atomlens.server.security.security import Security
 from atomlens.server.services.health import LIVE, HealthServicer
+from atomlens.server.services.unreadable import Forgiving
 from atomlens.server.settings import ListeningSettings, ServerSettings
 
 PING_INTERVAL_MS = 60_000  # that clients may send while nothing else is sent; more often is punished
@@ -52,7 +55,8 @@ class HealthPort:
             return
         await self._servicer.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, self._server)
+        services: Any = Forgiving(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, services)
         self.address = listened("health_address", self._wanted, self._server)
         await self._server.start()
 

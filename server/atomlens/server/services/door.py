@@ -13,6 +13,7 @@ from atomlens.server.calls import Call, Context, Method, Priority, current, host
 from atomlens.server.errors import DeadlineError
 from atomlens.server.security.guard import Guard
 from atomlens.server.services.translation import CODES, abort, has_left, server_error
+from atomlens.server.services.unreadable import readable
 from atomlens.server.telemetry.metrics import Metrics
 
 Servicer = TypeVar("Servicer")
@@ -47,7 +48,7 @@ class Door:
                 call = self._let_in(context, method)
                 request_id = call.request_id
                 current.set(call)
-                answer = await behavior(request, call)
+                answer = await behavior(readable(request), call)
                 code = "OK"
                 return answer
             except Exception as error:

@@ -12,6 +12,7 @@ from atomlens.server.admission import Admission
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.calls import Call, Context
 from atomlens.server.services.probe import ProbeStreams
+from atomlens.server.services.unreadable import readable
 from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
 from atomlens.server.structures import Structures
@@ -69,7 +70,7 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
                 await asyncio.wait({reading, draining}, return_when=asyncio.FIRST_COMPLETED)
                 if not reading.done() or reading.result() is grpc.aio.EOF:
                     return
-                yield reading.result()
+                yield readable(reading.result())
                 reading = asyncio.ensure_future(context.read())
         finally:
             draining.cancel()

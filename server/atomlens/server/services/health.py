@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2
 
+from atomlens.server.services.unreadable import Unreadable, understood
+
 LIVE = "live"  # the name by which probes ask whether the process answers at all, not what it serves
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -19,8 +21,17 @@ class HealthServicer(health.aio.HealthServicer):
         super().__init__()
         self._draining = draining
 
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:  # noqa: N802
+    async def Check(  # noqa: N802
+        self, request: health_pb2.HealthCheckRequest | Unreadable, context: Context
+    ) -> health_pb2.HealthCheckResponse:
+        """Tell a service's status."""
+        return await super().Check(await understood(request, context), context)
+
+    async def Watch(  # noqa: N802
+        self, request: health_pb2.HealthCheckRequest | Unreadable, context: Context
+    ) -> None:
         """Tell a service's status whenever it changes; at last, that it is not serving."""
+        request = await understood(request, context)
         told: Any = _Told(context)
         watching = asyncio.ensure_future(super().Watch(request, told))
         leaving = asyncio.ensure_future(self._draining.wait())
