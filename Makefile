@@ -17,7 +17,7 @@ PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
 
-.PHONY: help demo test check proto train export study bench k8s container-test clean
+.PHONY: help demo test check proto train dashboards export study bench k8s container-test clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,9 @@ proto: $(PROTO_VENV)/.done  ## regenerate the code beside the .proto files (OUT:
 	$(call protoc,--python_out=$(OUT) --mypy_out=quiet:$(OUT) --grpc_python_out=$(OUT) --mypy_grpc_out=quiet:$(OUT),$(OPEN_INFERENCE))
 	sed 's/_descriptor_pool.Default()/_descriptor_pool.DescriptorPool()/' $(OUT)/$(OPEN_INFERENCE:proto/%.proto=%)_pb2.py > $(OUT)/own_pool
 	mv $(OUT)/own_pool $(OUT)/$(OPEN_INFERENCE:proto/%.proto=%)_pb2.py  # clients of other servers have messages of the same names
+
+dashboards: $(VENV)/.demo  ## make the dashboard and the alert rules in ops/ anew, of the table of metrics
+	$(BIN)/python -m ops
 
 # The bundled models are trained on QM9 (Ramakrishnan et al. 2014) and on the Materials Project (Jain et al. 2013),
 # in the layout that README.md describes: qm9.npz and materials_project.npz in DATA.

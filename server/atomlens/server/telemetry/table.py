@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram", "live"]  # live: a gauge that is read when it is asked for
@@ -53,125 +54,145 @@ class Metric:
             raise ValueError(f"{self.name}: histograms, and no others, have buckets")
 
 
-METRICS = (
-    # calls
-    Metric("atomlens_calls_total", "counter", "Calls that ended, by gRPC status code.", ("method", "code")),
-    Metric(
-        "atomlens_call_failures_total", "counter", "Calls that ended with an error.", ("method", "reason")
+SECTIONS: dict[str, tuple[Metric, ...]] = {
+    "Calls": (
+        Metric(
+            "atomlens_calls_total", "counter", "Calls that ended, by gRPC status code.", ("method", "code")
+        ),
+        Metric(
+            "atomlens_call_failures_total", "counter", "Calls that ended with an error.", ("method", "reason")
+        ),
+        Metric(
+            "atomlens_call_seconds",
+            "histogram",
+            "Time from the door to the end of a call.",
+            ("method",),
+            "seconds",
+            LATENCIES,
+        ),
+        Metric("atomlens_calls_in_progress", "live", "Calls that are being answered.", ("method",)),
+        Metric("atomlens_structures_total", "counter", "Structures that were answered.", ("model",)),
+        Metric(
+            "atomlens_structure_failures_total",
+            "counter",
+            "Structures that failed alone, in calls that went on.",
+            ("reason",),
+        ),
     ),
-    Metric(
-        "atomlens_call_seconds",
-        "histogram",
-        "Time from the door to the end of a call.",
-        ("method",),
-        "seconds",
-        LATENCIES,
+    "Queue": (
+        Metric("atomlens_queue_atoms", "live", "Atoms of the work that waits.", ("priority",)),
+        Metric(
+            "atomlens_queue_pairs", "live", "Pairs within the cutoff of the work that waits.", ("priority",)
+        ),
+        Metric("atomlens_queue_jobs", "live", "Pieces of work that wait.", ("priority",)),
+        Metric("atomlens_queue_cost", "live", "Cost of all work that waits: atoms + pairs."),
+        Metric("atomlens_queue_cost_limit", "live", "Cost of waiting work beyond which calls are refused."),
+        Metric(
+            "atomlens_queue_seconds",
+            "histogram",
+            "Time that work waited before it was computed.",
+            ("priority",),
+            "seconds",
+            LATENCIES,
+        ),
+        Metric(
+            "atomlens_work_refused_total",
+            "counter",
+            "Pieces of work that were not let into the queue.",
+            ("reason",),
+        ),
+        Metric(
+            "atomlens_work_dropped_total",
+            "counter",
+            "Pieces of work that left the queue because nobody waited any more.",
+            ("reason",),
+        ),
     ),
-    Metric("atomlens_calls_in_progress", "live", "Calls that are being answered.", ("method",)),
-    Metric("atomlens_structures_total", "counter", "Structures that were answered.", ("model",)),
-    Metric(
-        "atomlens_structure_failures_total",
-        "counter",
-        "Structures that failed alone, in calls that went on.",
-        ("reason",),
+    "Batches": (
+        Metric(
+            "atomlens_batch_structures",
+            "histogram",
+            "Structures that were computed together.",
+            ("model",),
+            buckets=SIZES,
+        ),
+        Metric(
+            "atomlens_batch_fill_ratio",
+            "histogram",
+            "Cost of a batch over the cost at which one is closed.",
+            ("model",),
+            "ratio",
+            RATIOS,
+        ),
+        Metric("atomlens_batch_cost_total", "counter", "Cost that was computed: atoms + pairs.", ("model",)),
+        Metric(
+            "atomlens_batch_filled_slots_total",
+            "counter",
+            "Slots of batches that held something.",
+            ("model",),
+        ),
+        Metric(
+            "atomlens_batch_padded_slots_total",
+            "counter",
+            "Slots of batches that were empty and computed for nothing.",
+            ("model",),
+        ),
+        Metric(
+            "atomlens_inference_seconds",
+            "histogram",
+            "Time that a batch took to compute.",
+            ("model",),
+            "seconds",
+            LATENCIES,
+        ),
+        Metric(
+            "atomlens_out_of_memory_total",
+            "counter",
+            "Batches halved because memory did not suffice.",
+            ("model",),
+        ),
+        Metric("atomlens_workers", "live", "Batches that can be computed at once."),
+        Metric("atomlens_workers_idle", "live", "Workers with nothing to do."),
+        Metric("atomlens_workers_replaced_total", "counter", "Workers that crashed and were replaced."),
     ),
-    # queue
-    Metric("atomlens_queue_atoms", "live", "Atoms of the work that waits.", ("priority",)),
-    Metric("atomlens_queue_pairs", "live", "Pairs within the cutoff of the work that waits.", ("priority",)),
-    Metric("atomlens_queue_jobs", "live", "Pieces of work that wait.", ("priority",)),
-    Metric("atomlens_queue_cost", "live", "Cost of all work that waits: atoms + pairs."),
-    Metric("atomlens_queue_cost_limit", "live", "Cost of waiting work beyond which calls are refused."),
-    Metric(
-        "atomlens_queue_seconds",
-        "histogram",
-        "Time that work waited before it was computed.",
-        ("priority",),
-        "seconds",
-        LATENCIES,
+    "Streams and probes": (
+        Metric("atomlens_streams_open", "gauge", "Streams that are open.", ("kind",)),
+        Metric("atomlens_streams_limit", "live", "Streams that may be open at once.", ("kind",)),
+        Metric("atomlens_probe_points_total", "counter", "Points of probes that were answered."),
     ),
-    Metric(
-        "atomlens_work_refused_total",
-        "counter",
-        "Pieces of work that were not let into the queue.",
-        ("reason",),
+    "Models": (
+        Metric(
+            "atomlens_model_state",
+            "live",
+            "1 for the state that a version of a model is in, 0 for the others.",
+            ("model", "version", "state"),
+        ),
+        Metric(
+            "atomlens_model_loads_total", "counter", "Versions that were loaded or were not.", ("outcome",)
+        ),
     ),
-    Metric(
-        "atomlens_work_dropped_total",
-        "counter",
-        "Pieces of work that left the queue because nobody waited any more.",
-        ("reason",),
+    "Memory": (
+        Metric("atomlens_memory_limit_bytes", "live", "Memory that the container may use.", (), "bytes"),
+        Metric("atomlens_context_cache_bytes", "live", "Memory for what probes feel.", (), "bytes"),
     ),
-    # batches
-    Metric(
-        "atomlens_batch_structures",
-        "histogram",
-        "Structures that were computed together.",
-        ("model",),
-        buckets=SIZES,
+    "Server": (
+        Metric("atomlens_ready", "live", "1 while the server says that it is ready."),
+        Metric("atomlens_build_info", "live", "1, labelled with what is running.", ("version", "provider")),
+        Metric(
+            "atomlens_certificate_expiry_timestamp_seconds",
+            "live",
+            "When a certificate expires, in seconds since 1970.",
+            ("certificate",),
+            "timestamp_seconds",
+        ),
+        Metric(
+            "atomlens_reloads_total",
+            "counter",
+            "Files that were read again while serving.",
+            ("what", "outcome"),
+        ),
+        Metric("atomlens_log_lines_dropped_total", "counter", "Lines of the log that could not be written."),
     ),
-    Metric(
-        "atomlens_batch_fill_ratio",
-        "histogram",
-        "Cost of a batch over the cost at which one is closed.",
-        ("model",),
-        "ratio",
-        RATIOS,
-    ),
-    Metric("atomlens_batch_cost_total", "counter", "Cost that was computed: atoms + pairs.", ("model",)),
-    Metric(
-        "atomlens_batch_filled_slots_total", "counter", "Slots of batches that held something.", ("model",)
-    ),
-    Metric(
-        "atomlens_batch_padded_slots_total",
-        "counter",
-        "Slots of batches that were empty and computed for nothing.",
-        ("model",),
-    ),
-    Metric(
-        "atomlens_inference_seconds",
-        "histogram",
-        "Time that a batch took to compute.",
-        ("model",),
-        "seconds",
-        LATENCIES,
-    ),
-    Metric(
-        "atomlens_out_of_memory_total",
-        "counter",
-        "Batches halved because memory did not suffice.",
-        ("model",),
-    ),
-    Metric("atomlens_workers", "live", "Batches that can be computed at once."),
-    Metric("atomlens_workers_idle", "live", "Workers with nothing to do."),
-    Metric("atomlens_workers_replaced_total", "counter", "Workers that crashed and were replaced."),
-    # streams and probes
-    Metric("atomlens_streams_open", "gauge", "Streams that are open.", ("kind",)),
-    Metric("atomlens_streams_limit", "live", "Streams that may be open at once.", ("kind",)),
-    Metric("atomlens_probe_points_total", "counter", "Points of probes that were answered."),
-    # models
-    Metric(
-        "atomlens_model_state",
-        "live",
-        "1 for the state that a version of a model is in, 0 for the others.",
-        ("model", "version", "state"),
-    ),
-    Metric("atomlens_model_loads_total", "counter", "Versions that were loaded or were not.", ("outcome",)),
-    # memory
-    Metric("atomlens_memory_limit_bytes", "live", "Memory that the container may use.", (), "bytes"),
-    Metric("atomlens_context_cache_bytes", "live", "Memory for what probes feel.", (), "bytes"),
-    # the server
-    Metric("atomlens_ready", "live", "1 while the server says that it is ready."),
-    Metric("atomlens_build_info", "live", "1, labelled with what is running.", ("version", "provider")),
-    Metric(
-        "atomlens_certificate_expiry_timestamp_seconds",
-        "live",
-        "When a certificate expires, in seconds since 1970.",
-        ("certificate",),
-        "timestamp_seconds",
-    ),
-    Metric(
-        "atomlens_reloads_total", "counter", "Files that were read again while serving.", ("what", "outcome")
-    ),
-    Metric("atomlens_log_lines_dropped_total", "counter", "Lines of the log that could not be written."),
-)
+}
+METRICS = tuple(chain.from_iterable(SECTIONS.values()))
 BY_NAME = {metric.name: metric for metric in METRICS}

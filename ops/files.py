@@ -1,0 +1,28 @@
+"""Files: what is made of the table, under the names it is kept."""
+
+from __future__ import annotations
+
+import json
+
+from ops.alerts import rules
+from ops.dashboard import dashboard
+
+MADE = "# Made by `make dashboards`; do not edit."
+OPERATOR = """apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: atomlens
+  labels:
+    app.kubernetes.io/name: atomlens
+spec:
+  groups:"""
+
+
+def files() -> dict[str, str]:
+    """Return the text of each file: for Grafana, for Prometheus, and for the operator of Prometheus."""
+    inner = [f"  {line}" for line in rules()]
+    return {
+        "grafana.json": json.dumps(dashboard(), indent=1) + "\n",
+        "alerts.yaml": "\n".join([MADE, "groups:", *rules()]) + "\n",
+        "prometheus-rule.yaml": "\n".join([MADE, OPERATOR, *inner]) + "\n",
+    }
