@@ -106,6 +106,22 @@ def test_plain_errors_of_calls() -> None:
     assert str(caught.value) == "no AtomLens server answers at host:1 (connection refused)"
 
 
+@pytest.mark.parametrize(
+    ("details", "kind"),
+    [
+        ("", errors.UnavailableError),
+        ("CANCELLED", errors.UnavailableError),
+        ("Locally cancelled by application!", errors.CancelledError),
+        ("Channel closed!", errors.CancelledError),
+    ],
+)
+def test_calls_that_nobody_took(details: str, kind: type[errors.AtomLensError]) -> None:
+    """A server that leaves cancels what reached it and nobody took: it is away, nobody cancelled."""
+    with pytest.raises(errors.AtomLensError) as caught, translated("host:1"):
+        raise Failed(grpc.StatusCode.CANCELLED, details)
+    assert type(caught.value) is kind
+
+
 FAILING = "connections to all backends failing; last error: "
 HANDSHAKE = f"{FAILING}UNKNOWN: ipv4:1.2.3.4:5: Tls handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: "
 

@@ -159,10 +159,11 @@ def test_every_call() -> None:
 
 
 class Returning(explanation_service_pb2_grpc.ExplanationServiceServicer):
-    """Is away at the first call, and at the second says how large the request was."""
+    """Is away at the first call, and at the second sends the request's positions back."""
 
-    def __init__(self) -> None:
+    def __init__(self, code: grpc.StatusCode) -> None:
         self.calls = 0
+        self._code = code
 
     def Explain(  # noqa: N802
         self, request: explanation_service_pb2.ExplainRequest, context: Any
@@ -170,17 +171,17 @@ class Returning(explanation_service_pb2_grpc.ExplanationServiceServicer):
         """Fail once."""
         self.calls += 1
         if self.calls == 1:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "leaving")
+            context.abort(self._code, "leaving")
         response = explanation_service_pb2.ExplainResponse()
         response.explanations.counts = request.structures.positions
         return response
 
 
 @contextmanager
-def returning_server() -> Iterator[str]:
-    """Yield the address of a server that comes back."""
+def returning_server(code: grpc.StatusCode) -> Iterator[str]:
+    """Yield the address of a server that comes back after an error of this code."""
     server = grpc.server(ThreadPoolExecutor(1))
-    returning = Returning()  # type: ignore[abstract]  # only in the stubs
+    returning = Returning(code)  # type: ignore[abstract]  # only in the stubs
     explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(returning, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
@@ -212,16 +213,17 @@ def explain_async(address: str, request: explanation_service_pb2.ExplainRequest)
     return asyncio.run(ask())
 
 
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
 @pytest.mark.parametrize("way", [explain, explain_async])
 def test_large_requests_are_tried_again(
-    way: Callable[[str, explanation_service_pb2.ExplainRequest], Any],
+    way: Callable[[str, explanation_service_pb2.ExplainRequest], Any], code: grpc.StatusCode
 ) -> None:
-    """A request of 800 KiB, more than gRPC keeps by default, outlives a server that is away for a moment."""
+    """A request of 800 KiB, more than gRPC keeps by default, outlives a server that is away or leaves."""
     positions = bytes(800 * 1024)
     request = explanation_service_pb2.ExplainRequest(
         structures=structures_pb2.Structures(positions=positions)
     )
-    with returning_server() as address:
+    with returning_server(code) as address:
         assert way(address, request).explanations.counts == positions
 
 

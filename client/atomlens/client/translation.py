@@ -29,6 +29,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 BROKEN_WRITE = "execute_batch"  # grpc.aio calls it internal when it writes to a call that has ended
 UNTRUSTED = re.compile("CERTIFICATE_VERIFY_FAILED: (?P<why>[A-Za-z -]*)|Hostname Verification Check failed")
 NO_TLS, CLOSED = "WRONG_VERSION_NUMBER", "Socket closed"
+NOT_TAKEN = ("", "CANCELLED")  # what a server that leaves says of calls that nobody took; callers say more
 STRUCTURE_INDEX = re.compile(r"structures\[\d+\]\.?")
 ERRORS: dict[int, type[AtomLensError]] = {
     code_pb2.INVALID_ARGUMENT: InputError,
@@ -74,6 +75,8 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
     message = " ".join(str(call.details() or "").split())
     if code == code_pb2.INTERNAL and BROKEN_WRITE in str(getattr(call, "debug_error_string", str)()):
         code, message = code_pb2.UNAVAILABLE, "the connection broke"
+    if code == code_pb2.CANCELLED and message in NOT_TAKEN:
+        code, message = code_pb2.UNAVAILABLE, "it left"
     if code == code_pb2.UNAVAILABLE:
         return _unavailable(address, message)
     if code == code_pb2.DEADLINE_EXCEEDED:

@@ -30,7 +30,8 @@ RETRY_POLICY = {
     "initialBackoff": "0.1s",
     "maxBackoff": "2s",
     "backoffMultiplier": 2,
-    "retryableStatusCodes": ["UNAVAILABLE"],
+    # A server that leaves cancels the calls that reached it and that nobody took yet.
+    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
 # Streams and probes are not in it: they begin again with what is missing.
 SERVICE_CONFIG = {
