@@ -24,12 +24,12 @@ WORKDIR /needs
 COPY container/needs.py constraints.txt pyproject.toml ./
 
 FROM environment AS cpu-environment
-RUN python needs.py server > needs.txt && ${PIP} --constraint constraints.txt --requirement needs.txt
+RUN python needs.py server trace > needs.txt && ${PIP} --constraint constraints.txt --requirement needs.txt
 COPY --from=wheel /wheel /wheel
 RUN ${PIP} --no-deps /wheel/*.whl
 
 FROM environment AS gpu-environment
-RUN python needs.py gpu > needs.txt && ${PIP} --constraint constraints.txt --requirement needs.txt
+RUN python needs.py gpu trace > needs.txt && ${PIP} --constraint constraints.txt --requirement needs.txt
 COPY --from=wheel /wheel /wheel
 RUN ${PIP} --no-deps /wheel/*.whl
 
