@@ -12,6 +12,7 @@ import grpc
 
 from atomlens.client.address import is_loopback
 from atomlens.client.errors import InputError, UnreadableFileError
+from atomlens.client.trace_context import trace_context
 
 Options = Sequence[tuple[str, str | int]]
 Metadata = tuple[tuple[str, str], ...]
@@ -87,10 +88,9 @@ class Credentials:
         return grpc.aio.secure_channel(address, self.tls.read(), self._named(options))
 
     def metadata(self) -> Metadata | None:
-        """Return what a call is sent with."""
-        if self.token is None:
-            return None
-        return (("authorization", f"Bearer {_secret(self.token)}"),)
+        """Return what a call is sent with: the token, and the caller's span where one is active."""
+        proof = () if self.token is None else (("authorization", f"Bearer {_secret(self.token)}"),)
+        return proof + trace_context() or None
 
     def _check(self, address: str) -> None:
         self.metadata()
