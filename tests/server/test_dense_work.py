@@ -115,3 +115,15 @@ def test_molecules_are_centred_whatever_is_beside_them(g2: Structures) -> None:
         assert np.array_equal(centred(alone), mine)
         backwards = Structures.molecules(alone.counts, alone.numbers[::-1], alone.positions[::-1])
         assert np.array_equal(centred(backwards), mine[::-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(counts=batches, seed=st.integers(0, 2**32 - 1), shapes=st.sampled_from([EXACT, ROUNDED]))
+def test_padding_is_that_of_the_arrays(counts: list[int], seed: int, shapes: Shapes) -> None:
+    """Pairs of slots with atoms in both, and all others, of every array that is run."""
+    work = random_work(counts, seed)
+    filled = empty = 0
+    for run in work.runs(shapes):
+        pairs = run.real[:, :, None] & run.real[:, None, :]
+        filled, empty = filled + int(pairs.sum()), empty + int((~pairs).sum())
+    assert work.padding(shapes) == (filled, empty)

@@ -10,7 +10,7 @@ import pytest
 
 from atomlens.server.admission import admit
 from atomlens.server.engine import Engine, finish
-from atomlens.server.errors import EngineError, InputError, UnknownModelError
+from atomlens.server.errors import EngineError, InputError, OutOfMemoryError, UnknownModelError
 from atomlens.server.heads import OffsetParts
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model, Outputs
@@ -102,6 +102,32 @@ def test_a_structure_that_the_runtime_fails_on_fails_alone(
     monkeypatch.undo()
     expected = engine.explain(water, "toy-bpnn-energy").heads[0].properties[0]
     assert explanations.heads[0].properties == pytest.approx([expected] * 4, abs=1e-5)
+
+
+def test_a_structure_that_memory_is_short_for_fails_alone(
+    engine: Engine, water: Structures, g2: Structures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As what the caller or the operator can mend, beside one that fails for another reason and good ones."""
+    model = engine.repository.find("toy-bpnn-energy")
+    run, largest = model.run, int(g2.counts.max())
+    pair = Structures.molecules([2], [1, 1], [[0.0, 0, 0], [0, 0, 1e5]])
+
+    def narrow(work: Work) -> Outputs:
+        if max(work.counts) == largest:
+            raise EngineError("the runtime failed") from RuntimeError(
+                "Failed to allocate memory for requested buffer"
+            )
+        if min(work.counts) == 2:
+            raise EngineError("something else")
+        return run(work)
+
+    monkeypatch.setattr(model, "run", narrow)
+    batch = Structures.concatenate([water, g2.take([int(g2.counts.argmax())]), water, pair, water])
+    explanations = engine.explain(batch, "toy-bpnn-energy")
+    assert explanations.answered.tolist() == [0, 2, 4]
+    short, other = explanations.failures[1], explanations.failures[3]
+    assert (type(short), short.reason, short.field) == (OutOfMemoryError, "OUT_OF_MEMORY", "structures[1]")
+    assert (type(other), other.field) == (EngineError, "structures[3]")
 
 
 @pytest.mark.parametrize("name", ["schnet-qm9-energy", "bpnn-qm9-energy"])

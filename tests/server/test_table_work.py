@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atomlens.server.neighbors import find_pairs
+from atomlens.server.neighbors import find_pairs, make_table
+from atomlens.server.shapes import EXACT
 from atomlens.server.structures import Structures
 from atomlens.server.table_work import TableWork
 from atomlens.server.work import PADDING, Load
@@ -120,3 +121,10 @@ def test_atoms_are_brought_near_the_origin_without_changing_a_vector(
     assert np.abs(near.structures.positions).max() <= 16
     assert np.abs(near.pairs.shifts).max() < 64
     assert np.abs(vectors(near) - vectors(work)).max() < 1e-9
+
+
+def test_padding_is_that_of_the_table() -> None:
+    """Entries of the neighbor table that hold a pair, and those that hold none."""
+    work = random_work([3, 1, 7, 12], 3)
+    table = make_table(work.pairs, len(work.structures.numbers)).neighbors
+    assert work.padding(EXACT) == (int((table >= 0).sum()), int((table < 0).sum()))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from atomlens.server.shapes import EXACT, Shapes
 from atomlens.server.structures import Integers, Structures, ragged_arange
-from atomlens.server.work import Load
+from atomlens.server.work import Load, Padding
 
 MOST_ATOMS = 48  # of a molecule; beyond, most pairs are further apart than the cutoff and a table is faster
 WIDEST_ANGSTROM = 64.0  # that a molecule may be: float32 tells places in it apart to 2e-6 Å
@@ -76,14 +76,29 @@ class DenseWork:
         if len(self.counts) == 1 and len(self.numbers) % shapes.step == 0:
             yield self._lone()
             return
+        starts = np.cumsum(self.counts) - self.counts
+        for rows, shape in self._cut(shapes):
+            yield self._padded(starts[rows, None], self.counts[rows, None], shape)
+
+    def padding(self, shapes: Shapes) -> Padding:
+        """Return how full the arrays of `runs` are."""
+        if len(self.counts) == 1 and len(self.numbers) % shapes.step == 0:
+            return Padding(len(self.numbers) ** 2, 0)
+        filled, slots = (
+            int((self.counts**2).sum()),
+            sum(rows * most**2 for _, (rows, most) in self._cut(shapes)),
+        )
+        return Padding(filled, slots - filled)
+
+    def _cut(self, shapes: Shapes) -> Iterator[tuple[Integers, tuple[int, int]]]:
+        """Yield which molecules go into one array, and its (molecules, slots)."""
         order = np.argsort(self.counts, kind="stable")
-        starts, slots = np.cumsum(self.counts) - self.counts, shapes.slots(self.counts[order])
+        slots = shapes.slots(self.counts[order])
         while len(order):
             pairs = np.arange(1, len(order) + 1) * slots**2
             many = max(int(np.searchsorted(pairs, shapes.pairs, side="right")), 1)
             many = min(many, shapes.most_molecules(int(slots[many - 1])))
-            shape = shapes.molecules(many), int(slots[many - 1])
-            yield self._padded(starts[order[:many], None], self.counts[order[:many], None], shape)
+            yield order[:many], (shapes.molecules(many), int(slots[many - 1]))
             order, slots = order[many:], slots[many:]
 
     def _lone(self) -> Padded:

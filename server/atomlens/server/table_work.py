@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from atomlens.server.close import ClosePairs, flagged
 from atomlens.server.neighbors import Pairs
+from atomlens.server.shapes import Shapes
 from atomlens.server.structures import Floats, Integers, Structures
-from atomlens.server.work import PADDING, Load
+from atomlens.server.work import PADDING, Load, Padding
 
 MOST_PADDING = 2  # entries of a structure's neighbor table, empty ones included, for each of its cost
 BOX_ANGSTROM = 32.0  # a power of two; molecules that fit into one box stay as they are
@@ -39,6 +40,11 @@ class TableWork:
         """What the work puts on a batch."""
         slots = int(np.bincount(self.pairs.centers).max(initial=1))
         return Load(self.cost, len(self.structures.numbers), slots)
+
+    def padding(self, shapes: Shapes) -> Padding:  # noqa: ARG002
+        """Return how full the neighbor table is, of the same shape for every provider."""
+        load, pairs = self.load, len(self.pairs.centers)
+        return Padding(pairs, load.atoms * load.slots - pairs)
 
     @property
     def near_origin(self) -> TableWork:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
+from atomlens.server.shapes import Shapes
 from atomlens.server.structures import Integers
 
 PADDING = 4  # slots of a batch's neighbor table, empty ones included, for each of its cost
@@ -26,6 +27,13 @@ class Load(NamedTuple):
         return self.cost <= batch_cost and self.atoms * self.slots <= PADDING * batch_cost
 
 
+class Padding(NamedTuple):
+    """How much of the arrays that a graph reads of work holds a pair of atoms, and how much holds nothing."""
+
+    filled: int
+    empty: int
+
+
 class Work(Protocol):
     """Structures, one after another. Work of one class and one model can be computed together."""
 
@@ -36,6 +44,9 @@ class Work(Protocol):
     @property
     def load(self) -> Load:
         """What the work puts on a batch."""
+
+    def padding(self, shapes: Shapes) -> Padding:
+        """Return how full the arrays are, where a provider takes those of ``shapes``."""
 
     def take(self, chosen: Integers) -> Self:
         """Return the work of the chosen structures, which are in ascending order."""

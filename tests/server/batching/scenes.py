@@ -39,7 +39,7 @@ class Asking:
 class Held:
     """Stands in for a model: echoes positions, notes batches, waits until let go, fails on number 13."""
 
-    name, digest = "held", "held"
+    name, provider = "held", "cpu"
     card = SimpleNamespace(heads=[SimpleNamespace(name="energy")])
 
     def __init__(self, digest: str = "held") -> None:

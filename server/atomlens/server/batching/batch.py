@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from atomlens.server.engine import compute
-from atomlens.server.model import Model, Outputs
+from atomlens.server.model import Outputs
 from atomlens.server.work import Work
 
 
-def run(model: Model, works: Sequence[Work], starved: Callable[[Work], None]) -> list[Outputs]:
-    """Return the outputs of each piece of work; ``starved`` is called as `compute` says."""
-    joined = compute(model, type(works[0]).join(works), starved)
+def joined(works: Sequence[Work]) -> Work:
+    """Return work of one class as one piece."""
+    whole: Work = type(works[0]).join(works)
+    return whole
+
+
+def split(outputs: Outputs, works: Sequence[Work]) -> list[Outputs]:
+    """Return the outputs of each piece of work, of those of all together."""
     if len(works) == 1:
-        return [joined]
+        return [outputs]
     ends = np.cumsum([work.counts.sum() for work in works])[:-1]
-    parts = {name: np.split(values, ends) for name, values in joined.items()}
-    return [{name: split[index] for name, split in parts.items()} for index in range(len(works))]
+    parts = {name: np.split(values, ends) for name, values in outputs.items()}
+    return [{name: values[index] for name, values in parts.items()} for index in range(len(works))]

@@ -10,14 +10,16 @@ from itertools import repeat
 from threading import Lock
 from typing import TypeVar
 
-from atomlens.server.batching.batch import run
+from atomlens.server.batching.batch import joined, split
 from atomlens.server.batching.batch_costs import BatchCosts
 from atomlens.server.batching.jobs import Computed, Errand, Job, Kind, Turn, Waiting, fail, settle, settle_all
 from atomlens.server.batching.observer import Observer
 from atomlens.server.batching.queue import Queue
 from atomlens.server.batching.rates import Rates
+from atomlens.server.engine import compute
 from atomlens.server.errors import DeadlineError, EngineError
 from atomlens.server.model import Model, Outputs
+from atomlens.server.shapes import SHAPES
 from atomlens.server.work import Work
 
 T = TypeVar("T")
@@ -85,18 +87,21 @@ class Crew:
         self, model: Model, kind: Kind, works: Sequence[Work], cost: int
     ) -> tuple[list[Outputs], float]:
         """Return what the model says of work, computed here and now, and the time in ms that it took."""
-        begun, starved = self._loop.time(), []
+        begun, capacity, starved = self._loop.time(), self.batch_costs.of(kind), []
 
-        def note(work: Work) -> None:
-            starved.append(work)
+        def note(part: Work) -> None:
+            starved.append(part)
             self._observer.out_of_memory(model.name)
-            if len(work.counts) > 1:
-                self.batch_costs.failed(kind, work.load.cost)
+            if len(part.counts) > 1:
+                self.batch_costs.failed(kind, part.load.cost)
 
-        outputs = run(model, works, note)
+        whole = joined(works)
+        outputs = split(compute(model, whole, note), works)
         if not starved:
             self.batch_costs.worked(kind)
         ms = self._took(kind, cost, begun)
+        padding = whole.padding(SHAPES[model.provider])
+        self._observer.batch(model.name, len(whole.counts), cost, capacity, *padding, 1e-3 * ms)
         return outputs, ms
 
     def _took(self, kind: Kind, cost: int, begun: float) -> float:

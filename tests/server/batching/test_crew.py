@@ -1,0 +1,174 @@
+"""`atomlens.server.batching.crew`: what happens to workers, and what is told of their work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atomlens.server.batching import Batcher
+from atomlens.server.batching.batch_costs import GOOD_BATCHES
+from atomlens.server.dense_work import DenseWork
+from atomlens.server.engine import NO_MEMORY
+from atomlens.server.errors import EngineError
+from atomlens.server.model import Outputs
+from atomlens.server.table_work import TableWork
+
+from .scenes import (
+    BULK,
+    ERRAND,
+    INTERACTIVE,
+    Asking,
+    Held,
+    Noted,
+    Queue,
+    atoms,
+    dense,
+    entered,
+    idle,
+    scenario,
+)
+
+
+class Narrow(Held):
+    """A model that has memory for so many atoms at once, and says it as ONNX Runtime does."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.gate.set()
+
+    def run(self, work: TableWork | DenseWork) -> Outputs:
+        """Echo positions, if there are not too many."""
+        outputs = super().run(work)
+        if len(outputs["energy"]) > self.most:
+            raise EngineError("the runtime failed") from RuntimeError(
+                "Failed to allocate memory for requested buffer"
+            )
+        return outputs
+
+
+class Crash(BaseException):
+    """What nobody expects."""
+
+
+def test_out_of_memory_halves_the_batch_and_the_next_ones_are_smaller(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Every structure is answered; what was learned holds for the next batches and is told."""
+    noted, narrow = Noted(), Narrow(5)
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        first = await queue(atoms(*range(1, 13)))
+        assert first.outputs["energy"].tolist() == list(range(1, 13))
+        assert [len(batch) for batch in narrow.batches] == [12, 6, 3, 3, 6, 3, 3]
+        assert batcher.batch_cost_of(narrow, atoms(1)) == 3  # type: ignore[arg-type]
+        assert batcher.batch_cost_of(narrow, dense(1)) == 12  # type: ignore[arg-type]
+        narrow.batches.clear()
+        await asyncio.gather(*[queue(atoms(number)) for number in range(1, 9)])
+        assert max(map(len, narrow.batches)) <= 3
+        assert noted.of("out_of_memory") == [("held",)] * 3
+
+    with caplog.at_level(logging.WARNING):
+        scenario(play, narrow, noted, batch_cost=12)
+    assert "out of memory at a cost of 12: batches cost at most 6 from now on" in caplog.text
+
+
+def test_after_many_good_batches_larger_ones_are_tried_again() -> None:
+    """Up to what was set, where memory suffices again."""
+    narrow = Narrow(5)
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        await queue(atoms(*range(20, 32)))
+        narrow.most = 100
+        for _ in range(12 * GOOD_BATCHES):
+            await queue(atoms(1))
+        assert batcher.batch_cost_of(narrow, atoms(1)) == 12  # type: ignore[arg-type]
+
+    scenario(play, narrow, batch_cost=12)
+
+
+def test_one_structure_that_memory_is_short_for_is_marked() -> None:
+    """It fails alone, and batches stay as large as they were: smaller ones would not help."""
+    narrow = Narrow(2)
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        large = DenseWork(np.array([3]), np.array([9]), np.array([1, 1, 1]), np.zeros((3, 3), np.float32))
+        computed = await queue(large)
+        assert np.isnan(computed.outputs["energy"]).all()
+        assert computed.outputs[NO_MEMORY].tolist() == [1, 1, 1]
+        assert batcher.batch_cost_of(narrow, large) == 100  # type: ignore[arg-type]
+
+    scenario(play, narrow)
+
+
+def test_a_crashed_worker_goes_on(held: Held, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it raises, those who wait get a clear error, and as many workers compute what comes next."""
+    noted, run = Noted(), held.run
+
+    def crash(work: Any) -> Outputs:
+        run(work)
+        raise Crash("what nobody expects")
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        held.gate.set()
+        held.run = crash  # type: ignore[method-assign]
+        for tasks in ([queue(atoms(1)), queue(atoms(2))], [queue(atoms(3))]):
+            for task in tasks:
+                with pytest.raises(EngineError, match="worker that computed this crashed") as caught:
+                    await task
+                assert caught.value.reason == "WORKER_CRASHED"
+        with pytest.raises(EngineError, match="worker that computed this crashed"):
+            await batcher.run(lambda: crash(atoms(4)), Asking(), "errand", ERRAND)
+        held.run = run  # type: ignore[method-assign]
+        await idle(batcher)
+        held.gate.clear()
+        tasks = [queue(atoms(5)), queue(atoms(6))]
+        held.batches.clear()
+        while len(held.batches) < 2:
+            await asyncio.sleep(0)
+        held.gate.set()
+        assert [(await task).outputs["energy"].tolist() for task in tasks] == [[5], [6]]
+        assert len(noted.of("worker_replaced")) >= 3
+
+    with caplog.at_level(logging.CRITICAL):
+        scenario(play, held, noted, workers=2)
+    assert "a worker crashed and goes on" in caplog.text
+    assert "what nobody expects" in str(caplog.records[0].exc_info)
+
+
+def test_what_is_done_is_told(held: Held) -> None:
+    """Who waited, and of each batch its structures, cost, capacity and how full its arrays were."""
+    noted = Noted()
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        held.gate.set()
+        await queue(atoms(1, 2, 3), priority=BULK)
+        await idle(batcher)
+        await queue(dense(7))
+        await idle(batcher)
+        await batcher.run(lambda: None, Asking(), "errand", ERRAND)
+        assert noted.of("batch") == [("held", 3, 3, 100, 0, 3), ("held", 1, 7, 100, 1, 0)]
+        assert noted.of("waited") == [("bulk",), ("interactive",), ("interactive",)]
+
+    scenario(play, held, noted)
+
+
+def test_what_waits_can_be_asked(held: Held) -> None:
+    """By priority: pieces of work, atoms, and cost; and how many workers are idle."""
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        assert (batcher.workers, batcher.idle_workers) == (1, 1)
+        queue(atoms(1))
+        await entered(held)
+        assert batcher.idle_workers == 0
+        queue(atoms(2, 3)), queue(dense(7)), queue(dense(9), priority=BULK)
+        await asyncio.sleep(0)
+        assert batcher.waiting(INTERACTIVE) == (2, 3, 9)
+        assert batcher.waiting(BULK) == (1, 1, 9)
+        assert batcher.cost == 18
+
+    scenario(play, held)
