@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from atomlens.server import answers
@@ -32,3 +34,32 @@ def test_a_model_is_told_with_its_card(repository: Repository) -> None:
     assert answer.card.embedding
     with pytest.raises(UnknownModelError):
         answers.get_model(repository, "toy-schnet-dipole@2")
+
+
+def test_every_state_is_told(repository: Repository) -> None:
+    """With what there is to know of it; and what is wrong with the repository."""
+    (model,) = (one for one in repository.models if one.name == "toy-bpnn-energy")
+    others = [
+        Entry("m", 1, State.SET_ASIDE),
+        Entry("m", 2, State.LOADING),
+        Entry("m", 3, State.DRAINING, digest="ab"),
+    ]
+    told = Repository([model], others)
+    told.trouble = "the volume is gone"
+    for listed in (answers.list_models(told), answers.refreshed(told)):
+        assert listed.trouble == "the volume is gone"
+        assert [(one.version, one.state, one.digest) for one in listed.models] == [
+            (1, model_service_pb2.MODEL_STATE_READY, model.digest),
+            (1, model_service_pb2.MODEL_STATE_SET_ASIDE, ""),
+            (2, model_service_pb2.MODEL_STATE_LOADING, ""),
+            (3, model_service_pb2.MODEL_STATE_DRAINING, "ab"),
+        ]
+
+
+def test_what_is_wrong_with_the_files_of_a_model_that_serves_is_told(repository: Repository) -> None:
+    """Wherever its status is."""
+    model = repository.find("toy-schnet-energy")
+    told = Repository([], [replace(Entry.ready(model), reason="changed")])
+    assert answers.list_models(told).models[0].reason == "changed"
+    assert answers.get_model(told, model.name).status.reason == "changed"
+    assert answers.get_embedding(told, model.name, "").status.reason == "changed"

@@ -138,3 +138,15 @@ def test_many_may_ask_at_once() -> None:
     for atoms in (1, 2):
         contexts.of(probe_of(counting if atoms == 1 else model, chain(atoms)))
     assert counting.asked == 1
+
+
+def test_contexts_go_with_their_model(water: Structures) -> None:
+    """Their room is free for others; those of other models stay."""
+    contexts, gone, other = Contexts(6 * ATOM_BYTES), Counting("ab"), Counting("cd")
+    for model in (gone, other):
+        contexts.of(probe_of(model, water))
+    contexts.forget("ab")
+    contexts.forget("never seen")
+    contexts.of(probe_of(gone, water))
+    contexts.of(probe_of(other, water))
+    assert (gone.asked, other.asked) == (2, 1)

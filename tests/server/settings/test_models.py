@@ -1,0 +1,41 @@
+"""`atomlens.server.settings.models`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from atomlens.server.bundle import MAX_GRAPH_MIB
+from atomlens.server.settings import ModelsSettings
+
+
+def test_by_default_the_repository_is_watched_and_what_is_loaded_is_bounded() -> None:
+    """In versions and in bytes."""
+    settings = ModelsSettings()
+    assert (settings.models_poll_seconds, settings.max_model_versions) == (10.0, 8)
+    assert settings.max_graph_mib == MAX_GRAPH_MIB
+
+
+def test_polling_and_the_bound_of_versions_can_be_turned_off() -> None:
+    """With a zero."""
+    settings = ModelsSettings(models_poll_seconds=0.0, max_model_versions=0)
+    assert (settings.models_poll_seconds, settings.max_model_versions) == (0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"provider": "gpu"}, "`provider` must be cpu or cuda or cuda-tf32, got 'gpu'"),
+        ({"models_poll_seconds": -1.0}, "`models_poll_seconds` must be finite and not negative"),
+        ({"models_poll_seconds": float("inf")}, "`models_poll_seconds` must be finite and not negative"),
+        ({"models_poll_seconds": float("nan")}, "`models_poll_seconds` must be finite and not negative"),
+        ({"max_model_versions": -1}, "`max_model_versions` must be finite and not negative, got -1"),
+        ({"max_graph_mib": 0}, "`max_graph_mib` must be positive, got 0"),
+        ({"max_graph_mib": 2048}, "`max_graph_mib` must be at most 2047, got 2048"),
+    ],
+)
+def test_other_values_are_refused(changes: dict[str, Any], message: str) -> None:
+    """With the name of the setting and the rule."""
+    with pytest.raises(ValueError, match=message):
+        ModelsSettings(**changes)
