@@ -11,13 +11,16 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from atomlens.server.app import EXPLANATIONS, INFERENCE, MODELS
 from atomlens.server.services.unreadable import readable
 from atomlens.v1.explanation_service_pb2 import ExplainRequest, ExplainStreamRequest, StreamOptions
 from atomlens.v1.explanations_pb2 import ModelSelector
 
-SERVICES = (EXPLANATIONS, MODELS, INFERENCE, health_pb2.DESCRIPTOR.services_by_name["Health"])
+HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
+REFLECTION = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+SERVICES = (EXPLANATIONS, MODELS, INFERENCE, HEALTH, REFLECTION)
 METHODS: dict[str, Any] = {
     f"/{service.full_name}/{method.name}": method for service in SERVICES for method in service.methods
 }

@@ -15,6 +15,7 @@ from atomlens.server.calls import Context
 from atomlens.server.errors import ServerError
 from atomlens.server.security.guard import Guard
 from atomlens.server.services.translation import abort
+from atomlens.server.services.unreadable import readable, reader
 
 V1 = "grpc.reflection.v1.ServerReflection"
 METHOD = "ServerReflectionInfo"
@@ -28,7 +29,7 @@ def enable_reflection(server: grpc.aio.Server, services: Sequence[str], guard: G
     for name in own:
         handler = grpc.stream_stream_rpc_method_handler(
             _Reflection((*services, *own), guard or Guard(), f"/{name}/{METHOD}").ServerReflectionInfo,
-            reflection_pb2.ServerReflectionRequest.FromString,
+            reader(reflection_pb2.ServerReflectionRequest.FromString),
             reflection_pb2.ServerReflectionResponse.SerializeToString,
         )
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, {METHOD: handler}),))
@@ -46,11 +47,17 @@ class _Reflection(ReflectionServicer):
         """Answer questions as they come."""
         try:
             self._guard.check(self._method, dict(context.invocation_metadata() or ()), context.auth_context)
+            # Its types take it for a coroutine.
+            answers: Any = super().ServerReflectionInfo(_readable(requests), context)
+            async for response in answers:
+                yield response
         except ServerError as error:
             await abort(context, error, "")
-        answers: Any = super().ServerReflectionInfo(requests, context)  # whose types take it for a coroutine
-        async for response in answers:
-            yield response
+
+
+async def _readable(requests: Requests) -> Requests:
+    async for request in requests:
+        yield readable(request)
 
 
 class _Pools:

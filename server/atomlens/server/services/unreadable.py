@@ -57,13 +57,15 @@ class Forgiving:
     def add_registered_method_handlers(self, service: str, methods: Mapping[str, Any]) -> None:
         """Add a service with these methods."""
         forgiving = {
-            name: method._replace(request_deserializer=_read(method.request_deserializer))
+            name: method._replace(request_deserializer=reader(method.request_deserializer))
             for name, method in methods.items()
         }
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, forgiving),))
 
 
-def _read(parse: Callable[[bytes], T]) -> Callable[[bytes], T | Unreadable]:
+def reader(parse: Callable[[bytes], T]) -> Callable[[bytes], T | Unreadable]:
+    """Return a parser that raises nothing."""
+
     def read(data: bytes) -> T | Unreadable:
         try:
             return parse(data)
