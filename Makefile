@@ -17,7 +17,7 @@ PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
 
-.PHONY: help demo test check proto train dashboards export study bench k8s container-test clean
+.PHONY: help demo test check audit proto train dashboards export study bench k8s container-test clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -34,6 +34,17 @@ check: $(VENV)/.check $(PROTO_VENV)/.done  ## lint and type-check everything
 	$(BIN)/mypy
 	$(call protoc,--include_imports --include_source_info --descriptor_set_out=$(PROTO_VENV)/image.binpb,$(PROTOS))
 	$(BIN)/buf lint $(PROTO_VENV)/image.binpb --config buf.yaml
+
+# Asked of a database that it does not reach, pip-audit skips every package and finds nothing. So it is asked first of
+# a release that has well-known holes, and then of all that is installed, of which it may skip nothing.
+AUDIT = $(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip --progress-spinner off
+KNOWN_TO_BE_VULNERABLE := jinja2==2.4.1
+audit: $(VENV)/.test $(VENV)-audit/.done  ## look up what is installed in a database of known vulnerabilities (needs the network)
+	echo '$(KNOWN_TO_BE_VULNERABLE)' > $(VENV)-audit/known.txt
+	@$(AUDIT) --requirement $(VENV)-audit/known.txt 2> $(VENV)-audit/log | grep -qE 'PYSEC|GHSA|CVE' || { \
+		tail -n 3 $(VENV)-audit/log; echo 'audit: the database of vulnerabilities cannot be asked: NOTHING WAS AUDITED'; exit 1; }
+	$(BIN)/pip freeze --exclude-editable | sed 's/+[^ ]*$$//' > $(VENV)-audit/installed.txt
+	$(AUDIT) --requirement $(VENV)-audit/installed.txt
 
 proto: $(PROTO_VENV)/.done  ## regenerate the code beside the .proto files (OUT: another directory)
 	$(call protoc,--python_out=$(OUT) --mypy_out=quiet:$(OUT),$(PROTOS))
@@ -107,7 +118,7 @@ container-test: $(VENV)/.test  ## build the images and run the one for CPUs as h
 	$(BIN)/python -m pytest container $(ARGS)
 
 clean:  ## remove what the tasks installed
-	rm -rf $(VENV) $(VENV)-schnetpack $(VENV)-triton $(PROTO_VENV) dist
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-schnetpack $(VENV)-triton $(PROTO_VENV) dist
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
@@ -130,6 +141,11 @@ $(VENV)/.browser: $(VENV)/.made
 	command -v chromium || command -v chromium-browser || command -v google-chrome || { test "$$(id -u)" = 0 && command -v apt-get && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends --yes chromium; } || \
 		echo 'no Chromium: tests of pages are skipped'
+	touch $@
+
+$(VENV)-audit/.done:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	touch $@
 
 $(VENV)-schnetpack/.done:
