@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -15,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from atomlens.server.app import EXPLANATIONS, INFERENCE, MODELS
 from atomlens.server.services.unreadable import readable
+from atomlens.server.settings import ServerSettings
 from atomlens.v1.explanation_service_pb2 import ExplainRequest, ExplainStreamRequest, StreamOptions
 from atomlens.v1.explanations_pb2 import ModelSelector
 
@@ -66,12 +68,18 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not caplog.records
 
 
+@pytest.fixture(scope="module")
+def address(background: Callable[[ServerSettings], str], toy_repository: Path) -> str:
+    """A server with the toy models."""
+    return background(ServerSettings(address="127.0.0.1:0", models=toy_repository))
+
+
 @pytest.mark.parametrize("path", METHODS)
-def test_what_is_no_message_is_the_callers_fault(path: str, serving: Callable[..., Any]) -> None:
+def test_what_is_no_message_is_the_callers_fault(path: str, address: str) -> None:
     """Whatever the method, and the next call is answered."""
 
     async def main() -> None:
-        async with serving() as (_, channel):
+        async with grpc.aio.insecure_channel(address) as channel:
             for data in BYTES.values():
                 error = await ask(channel, path, data)
                 assert error is not None
@@ -82,11 +90,11 @@ def test_what_is_no_message_is_the_callers_fault(path: str, serving: Callable[..
     asyncio.run(main())
 
 
-def test_a_stream_ends_with_what_cannot_be_read(serving: Callable[..., Any]) -> None:
+def test_a_stream_ends_with_what_cannot_be_read(address: str) -> None:
     """Also where it began well; the status says so in details as any other does."""
 
     async def main() -> None:
-        async with serving() as (_, channel):
+        async with grpc.aio.insecure_channel(address) as channel:
             error = await ask(channel, "/atomlens.v1.ExplanationService/ExplainStream", OPEN, CUT)
             assert error is not None
             assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
