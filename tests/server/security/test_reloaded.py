@@ -41,7 +41,8 @@ def test_what_is_broken_leaves_the_value_and_is_reported_once(
 ) -> None:
     """A file that cannot be used, or is gone, is one line in the log; mended, it is read."""
     caplog.set_level(logging.INFO)
-    sums = Reloaded(paths, number)
+    heard: list[bool] = []
+    sums = Reloaded(paths, number, heard.append)
     if broken is None:
         paths["first"].unlink()
     else:
@@ -54,7 +55,7 @@ def test_what_is_broken_leaves_the_value_and_is_reported_once(
     assert record.getMessage().endswith("; what was read before stays in use")
     paths["first"].write_text("7")
     assert sums.refresh()
-    assert sums.value == 8
+    assert (sums.value, heard) == (8, [False, True])
 
 
 def test_what_is_put_back_is_no_news(paths: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:

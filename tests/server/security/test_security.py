@@ -35,7 +35,9 @@ def test_files_are_looked_at_again_and_again(
     monkeypatch.setattr(security, "REFRESH_SECONDS", 0.001)
     pair = authority.issue("server")
     tokens = write_tokens(("ada", "explain", "one"))
-    found = Security(ServerSettings(tokens=tokens, tls_cert=pair.cert, tls_key=pair.key))
+    told: list[tuple[str, bool]] = []
+    settings = ServerSettings(tokens=tokens, tls_cert=pair.cert, tls_key=pair.key)
+    found = Security(settings, lambda what, succeeded: told.append((what, succeeded)))
     assert found.tls is not None
     before = found.tls.seconds_left()
 
@@ -50,6 +52,7 @@ def test_files_are_looked_at_again_and_again(
 
     asyncio.run(main())
     assert (caller(found, "one"), caller(found, "two")) == (None, "ada")
+    assert {("tokens", True), ("certificates", True)} <= set(told)
 
 
 def test_there_is_nothing_to_watch_without_files() -> None:

@@ -30,7 +30,7 @@ COMMANDS = {
 # The modules of each extra, and the extra whose modules a command needs first of all.
 EXTRAS = {
     "report": ("ase", "pandas", "matplotlib", "plotly", "skimage"),
-    "server": ("onnxruntime", "grpc_health", "grpc_reflection"),
+    "server": ("onnxruntime", "grpc_health", "grpc_reflection", "cryptography"),
     "export": ("torch", "onnx", "onnxscript", "ase"),
     "study": ("rdkit", "scipy", "matplotlib", "ase"),
 }

@@ -10,7 +10,12 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 Contents = tuple[bytes, ...]
+Heard = Callable[[bool], None]  # told of files that changed: whether they could be used
 log = logging.getLogger(__name__)
+
+
+def unheard(succeeded: bool) -> None:
+    """Tell nobody."""
 
 
 class Reloaded(Generic[T]):
@@ -20,13 +25,15 @@ class Reloaded(Generic[T]):
     New contents that are broken are reported once, and the value stays as it was.
     """
 
-    def __init__(self, paths: Mapping[str, Path], parse: Callable[[Contents], T]) -> None:
+    def __init__(
+        self, paths: Mapping[str, Path], parse: Callable[[Contents], T], heard: Heard = unheard
+    ) -> None:
         """Read files, named by their settings; ``parse`` raises ValueError for what it cannot use.
 
         Raises:
             ValueError: a file cannot be read or used; the message names the setting.
         """
-        self._paths, self._parse = dict(paths), parse
+        self._paths, self._parse, self._heard = dict(paths), parse, heard
         self._lock = threading.Lock()
         self._contents: Contents | str = self._read()
         self.value = parse(self._contents)
@@ -56,12 +63,14 @@ class Reloaded(Generic[T]):
             return False
         self._contents = contents
         log.info("read again: %s", self.name)
+        self._heard(True)
         return True
 
     def _keep(self, seen: Contents | str, error: ValueError) -> None:
         """Report what is broken, once for every state of the files."""
         if seen != self._contents:
             log.error("%s; what was read before stays in use", error)
+            self._heard(False)
         self._contents = seen
 
     def _read(self) -> Contents:

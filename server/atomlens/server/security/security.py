@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -11,27 +12,32 @@ import grpc
 from atomlens.server.security.exposure import warn_of_exposure
 from atomlens.server.security.guard import Guard
 from atomlens.server.security.permissions import warn_of_readers
-from atomlens.server.security.reloaded import Contents, Reloaded
+from atomlens.server.security.reloaded import Contents, Heard, Reloaded
 from atomlens.server.security.tokens import Tokens
 from atomlens.server.settings import SecuritySettings, ServerSettings
 
 if TYPE_CHECKING:
     from atomlens.server.security.tls import Tls
 
+Told = Callable[[str, bool], None]  # of certificates or tokens that changed: whether they could be used
 REFRESH_SECONDS = 1.0  # between two looks at the files
+
+
+def untold(what: str, succeeded: bool) -> None:
+    """Tell nobody."""
 
 
 class Security:
     """What a server asks of those who call, and proves to them."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, told: Told = untold) -> None:
         """Read the files that the settings name, and warn of what is left open.
 
         Raises:
             ValueError: a file cannot be used; the message names the setting.
         """
-        self.tls = _tls(settings)
-        self._tokens = None if settings.tokens is None else _tokens(settings.tokens)
+        self.tls = _tls(settings, partial(told, "certificates"))
+        self._tokens = _tokens(settings, partial(told, "tokens"))
         self.guard = Guard(self._tokens, self.tls is not None and self.tls.asks_clients)
         warn_of_exposure(settings, settings)
 
@@ -59,18 +65,20 @@ class Security:
             self._tokens.refresh()
 
 
-def _tls(settings: SecuritySettings) -> Tls | None:
+def _tls(settings: SecuritySettings, heard: Heard) -> Tls | None:
     """Return the certificates; their library is loaded only where there are any."""
     if settings.tls_cert is None:
         return None
     from atomlens.server.security.tls import Tls
 
-    return Tls(settings)
+    return Tls(settings, heard)
 
 
-def _tokens(path: Path) -> Reloaded[Tokens]:
-    known = Reloaded({"tokens": path}, _parse)
-    warn_of_readers("tokens", path)
+def _tokens(settings: SecuritySettings, heard: Heard) -> Reloaded[Tokens] | None:
+    if settings.tokens is None:
+        return None
+    known = Reloaded({"tokens": settings.tokens}, _parse, heard)
+    warn_of_readers("tokens", settings.tokens)
     return known
 
 

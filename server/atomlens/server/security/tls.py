@@ -11,7 +11,7 @@ import grpc
 
 from atomlens.server.security.certificates import Certificates
 from atomlens.server.security.permissions import warn_of_readers
-from atomlens.server.security.reloaded import Contents, Reloaded
+from atomlens.server.security.reloaded import Contents, Heard, Reloaded, unheard
 from atomlens.server.settings import SecuritySettings
 
 DAY_SECONDS = 86_400.0
@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 class Tls:
     """A server's certificates. New connections get what the files hold now, old ones go on as they began."""
 
-    def __init__(self, settings: SecuritySettings) -> None:
+    def __init__(self, settings: SecuritySettings, heard: Heard = unheard) -> None:
         """Read the files.
 
         Raises:
             ValueError: one cannot be used; the message names the setting.
         """
         self.asks_clients = settings.tls_client_ca is not None
-        self._files = Reloaded(_paths(settings), _parse)
+        self._files = Reloaded(_paths(settings), _parse, heard)
         self._given = self._files.value
         self._noticed = math.inf  # the last notice that was given of these certificates
         if settings.tls_key:
