@@ -23,7 +23,8 @@ from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
 from atomlens.server.services.unreadable import Forgiving
 from atomlens.server.settings import ServerSettings
-from atomlens.server.telemetry.metrics import Metrics
+from atomlens.server.telemetry.readings import read_engine, read_server
+from atomlens.server.telemetry.telemetry import Telemetry
 from atomlens.server.watching import RepositoryWatcher
 from atomlens.v1 import (
     explanation_service_pb2,
@@ -47,26 +48,34 @@ class Server:
     """
 
     def __init__(self, settings: ServerSettings) -> None:
-        """Read the certificates and tokens.
+        """Read the certificates and tokens, and find the collector of traces.
 
         Raises:
-            ValueError: they cannot be used; the message names the setting.
+            ValueError: they cannot be used or had; the message names the setting.
         """
         self.settings = settings
         self.address = ""
-        self.metrics = Metrics()
         self._draining = asyncio.Event()
         self._health = HealthServicer(self._draining)
         self._health_port = HealthPort(settings, self._health)
         self._security = Security(settings)
+        self._telemetry = Telemetry(settings)
+        self.metrics = self._telemetry.metrics
         self._engine: AsyncEngine
         self._server: grpc.aio.Server | None = None
         self._watches: list[asyncio.Task[None]] = []
+        self._is_ready = False
+        read_server(self.metrics, settings, self._security, lambda: float(self._is_ready))
 
     @property
     def health_address(self) -> str:
         """Where health alone is asked for; empty for nowhere."""
         return self._health_port.address
+
+    @property
+    def metrics_address(self) -> str:
+        """Where Prometheus finds the metrics; empty for nowhere."""
+        return self._telemetry.metrics_address
 
     async def start(self) -> None:
         """Load and warm the models, listen, and say that the server is ready.
@@ -84,10 +93,12 @@ class Server:
 
     async def _start(self) -> None:
         await self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._telemetry.start()
         await self._health_port.start()
         repository = await self._load()
         watcher = RepositoryWatcher(repository, self.settings.models_poll_seconds)
-        self._engine = AsyncEngine(repository, self.settings)
+        self._engine = AsyncEngine(repository, self.settings, self.metrics)
+        read_engine(self.metrics, self._engine)
         self._server = make_server(self.settings)
         self._add_services(self._server, self._engine, watcher)
         self.address = listened("address", self.settings.address, self._server, self._security)
@@ -112,6 +123,7 @@ class Server:
             await self._server.stop(grace)
             await self._engine.close()
         await self._health_port.stop()
+        await self._telemetry.stop()
         log.info("stopped")
 
     async def _load(self) -> Repository:
@@ -130,7 +142,7 @@ class Server:
         return repository
 
     def _add_services(self, server: grpc.aio.Server, engine: AsyncEngine, watcher: RepositoryWatcher) -> None:
-        door = Door(self.metrics, self._security.guard)
+        door = Door(self._telemetry, self._security.guard)
         services: Any = Forgiving(server)
         explanation = ExplanationServicer(engine, self.settings, self._draining)
         explanation_service_pb2_grpc.add_ExplanationServiceServicer_to_server(
@@ -143,8 +155,9 @@ class Server:
             door.before(InferenceServicer(engine, self._draining), INFERENCE), services
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, services)
-        enable_reflection(server, (*SERVICES, health.SERVICE_NAME))
+        enable_reflection(server, (*SERVICES, health.SERVICE_NAME), self._security.guard)
 
     async def _tell(self, status: int) -> None:
+        self._is_ready = status == health_pb2.HealthCheckResponse.SERVING
         for service in ("", *SERVICES):
             await self._health.set(service, status)

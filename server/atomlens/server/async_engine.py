@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from atomlens.server.admission import Admission, admit
 from atomlens.server.batching import Batcher, Caller, Computed, Observer
+from atomlens.server.calls import current
 from atomlens.server.engine import finish
 from atomlens.server.errors import UnavailableError
 from atomlens.server.explanations import Explanations
@@ -26,6 +28,8 @@ from atomlens.server.provenance import Provenance
 from atomlens.server.repository import Repository
 from atomlens.server.settings import ServerSettings
 from atomlens.server.structures import Structures
+from atomlens.server.telemetry.traces import computed as tell_computed
+from atomlens.server.telemetry.traces import part
 from atomlens.server.work import Work
 
 FEW = 256  # atoms and structures: going to another thread and back takes longer than what is done there
@@ -42,6 +46,7 @@ class AsyncEngine:
     ) -> None:
         self.repository, self.limits = repository, settings.limits
         self._contexts = Contexts(settings.context_cache_mib * 2**20)
+        repository.when_gone(self._contexts.forget)
         self.chunk_limits = replace(self.limits, max_request_cost=settings.max_chunk_cost)
         self.batcher = Batcher(settings, observer)
         self._door = ThreadPoolExecutor(settings.threads, "door")
@@ -55,7 +60,8 @@ class AsyncEngine:
         Raises:
             InputError: a head is unknown, or the batch is too large as a whole.
         """
-        return await self.handily(structures, admit, model, structures, heads, limits or self.limits)
+        with part("parse"):
+            return await self.handily(structures, admit, model, structures, heads, limits or self.limits)
 
     async def finish(
         self, model: Model, admission: Admission, caller: Caller, patient: bool = False
@@ -68,9 +74,13 @@ class AsyncEngine:
         structures = admission.structures
         pieces = await self.handily(structures, self._pieces, model, admission)
         computed = await self.batcher.compute(model, pieces, caller, patient)
-        outputs = [one.outputs for one in computed]
-        explanations = await self.handily(structures, finish, model, admission, outputs)
-        return explanations, _provenance(model, computed)
+        provenance = _provenance(model, computed)
+        tell_computed(provenance.queue_ms, provenance.compute_ms, provenance.batch_cost)
+        with part("split"):
+            outputs = [one.outputs for one in computed]
+            explanations = await self.handily(structures, finish, model, admission, outputs)
+        _account(model, admission, explanations)
+        return explanations, provenance
 
     def _pieces(self, model: Model, admission: Admission) -> list[Work]:
         """Return what was admitted in pieces that fit into batches as they may be now."""
@@ -80,7 +90,8 @@ class AsyncEngine:
     async def context(self, probe: Probe, caller: Caller) -> Context | None:
         """Return what the probe feels of the atoms beside their elements, None where that is all."""
         kind = (probe.model.digest, "context")
-        return await self.batcher.run(partial(self._contexts.of, probe), caller, kind, probe.work.load)
+        with part("context"):
+            return await self.batcher.run(partial(self._contexts.of, probe), caller, kind, probe.work.load)
 
     async def slabs(
         self, probe: Probe, context: Context | None, caller: Caller
@@ -97,6 +108,7 @@ class AsyncEngine:
                 slab = await coming.popleft()
                 coming += [self._begin(probing, index) for index in islice(wanted, 1)]
                 yield slab
+                _account_points(probe.model, slab)
         finally:
             for task in coming:
                 task.cancel()
@@ -107,8 +119,9 @@ class AsyncEngine:
 
     async def _slab(self, probing: Probing, index: int) -> Slab:
         """Compute one slab some tiles at a time, in turn with other work."""
-        computed = await probing.tiles_of_slab(index)
-        return await self.outside(Slab.assemble, probing.probe, index, computed)
+        with part("slab"):
+            computed = await probing.tiles_of_slab(index)
+            return await self.outside(Slab.assemble, probing.probe, index, computed)
 
     async def handily(
         self, structures: Structures, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -131,7 +144,13 @@ class AsyncEngine:
         """
         self._check_open()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._door, lambda: function(*args, **kwargs))
+        inside = copy_context()  # the log names the call in every thread
+        return await loop.run_in_executor(self._door, lambda: inside.run(function, *args, **kwargs))
+
+    @property
+    def context_bytes(self) -> int:
+        """Memory for what probes feel of structures probed lately."""
+        return self._contexts.bytes
 
     def _check_open(self) -> None:
         if self._closed:
@@ -142,6 +161,18 @@ class AsyncEngine:
         self._closed = True
         await self.batcher.close()
         self._door.shutdown()
+
+
+def _account(model: Model, admission: Admission, explanations: Explanations) -> None:
+    """Tell the call that is being answered what it came to."""
+    if (call := current.get()) is not None:
+        reasons = [error.reason for error in explanations.failures.values()]
+        call.account.answered(model.name, model.version, len(explanations.answered), reasons, admission.cost)
+
+
+def _account_points(model: Model, slab: Slab) -> None:
+    if (call := current.get()) is not None:
+        call.account.probed(model.name, model.version, slab.values.shape[1])
 
 
 def _provenance(model: Model, computed: Sequence[Computed]) -> Provenance:

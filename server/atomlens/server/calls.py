@@ -38,6 +38,7 @@ class Method:
 
     path: str  # /atomlens.v1.ExplanationService/Explain
     priority: Priority  # of its calls, where they do not say otherwise
+    stream: str = ""  # its name, where calls are streams
 
 
 @dataclass(frozen=True, slots=True)

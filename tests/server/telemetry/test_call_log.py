@@ -18,7 +18,7 @@ ENDS = {"OK": "", "INVALID_ARGUMENT": "WRONG_SHAPE", "INTERNAL": "INTERNAL"}
 def call() -> Call:
     """A call of a client about two structures."""
     nothing: Any = None
-    return Call(nothing, nothing, "lab", "r-1", 0.0, Priority.BULK, Account("m@1", 2, 0, 40))
+    return Call(nothing, nothing, "lab", "r-1", 0.0, Priority.BULK, Account(None, "m@1", 2, 0, 40))
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def test_a_batch_tells_its_size_its_fill_its_padding_and_its_time(metrics: Metri
 def test_what_happens_to_work_and_structures_is_counted(metrics: Metrics) -> None:
     """Each under its own name and reason."""
     metrics.structures_answered("m", 7)
-    metrics.structure_failed("TOO_CLOSE")
+    metrics.structures_failed("TOO_CLOSE", 2)
     metrics.waited("bulk", 1.5)
     metrics.refused("QUEUE_FULL")
     metrics.dropped("DEADLINE")
@@ -65,7 +65,7 @@ def test_what_happens_to_work_and_structures_is_counted(metrics: Metrics) -> Non
     metrics.probed(4096)
     metrics.log_lines_dropped(5)
     assert value(metrics, "atomlens_structures_total", model="m") == 7
-    assert value(metrics, "atomlens_structure_failures_total", reason="TOO_CLOSE") == 1
+    assert value(metrics, "atomlens_structure_failures_total", reason="TOO_CLOSE") == 2
     assert value(metrics, "atomlens_queue_seconds_sum", priority="bulk") == 1.5
     assert value(metrics, "atomlens_work_refused_total", reason="QUEUE_FULL") == 1
     assert value(metrics, "atomlens_work_dropped_total", reason="DEADLINE") == 1

@@ -20,6 +20,11 @@ class Contexts:
         self._kept: OrderedDict[Key, Context] = OrderedDict()
         self._lock = Lock()
 
+    @property
+    def bytes(self) -> int:
+        """Memory that is in use."""
+        return self._bytes
+
     def of(self, probe: Probe) -> Context | None:
         """Return the context of a probe's structure, computed if need be; None where the model has none."""
         key = _key(probe)

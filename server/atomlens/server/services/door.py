@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from atomlens.server.errors import DeadlineError
 from atomlens.server.security.guard import Guard
 from atomlens.server.services.translation import CODES, abort, has_left, server_error
 from atomlens.server.services.unreadable import readable
-from atomlens.server.telemetry.metrics import Metrics
+from atomlens.server.telemetry.telemetry import Telemetry
 
 Servicer = TypeVar("Servicer")
 Behavior = Callable[[Any, Call], Awaitable[Any]]
@@ -27,8 +26,8 @@ class Door:
     from every call.
     """
 
-    def __init__(self, metrics: Metrics, guard: Guard) -> None:
-        self._metrics, self._guard = metrics, guard
+    def __init__(self, telemetry: Telemetry, guard: Guard) -> None:
+        self._telemetry, self._guard = telemetry, guard
 
     def before(self, servicer: Servicer, service: ServiceDescriptor) -> Servicer:
         """Have calls of a service pass the door; its methods get a `Call` in place of gRPC's context.
@@ -42,23 +41,23 @@ class Door:
 
     def _passed(self, behavior: Behavior, method: Method) -> Callable[[Any, Context], Awaitable[Any]]:
         async def answered(request: Any, context: Context) -> Any:
-            begun, code, reason, request_id = time.perf_counter(), "CANCELLED", "", ""
-            self._metrics.call_started(method.path)
+            watch, request_id = self._telemetry.watch(method.path, context), ""
             try:
                 call = self._let_in(context, method)
                 request_id = call.request_id
                 current.set(call)
+                watch.let_in(call)
                 answer = await behavior(readable(request), call)
-                code = "OK"
+                watch.code = "OK"
                 return answer
             except Exception as error:
                 if has_left(error):
                     raise asyncio.CancelledError from error  # there is nobody to tell
                 known = server_error(error)
-                code, reason = CODES[known.code].name, known.reason
+                watch.code, watch.reason = CODES[known.code].name, known.reason
                 await abort(context, known, request_id)
             finally:
-                self._metrics.call_ended(method.path, code, reason, time.perf_counter() - begun)
+                watch.end()
 
         return answered
 
@@ -74,4 +73,5 @@ class Door:
 
 def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
     streams = method.client_streaming or method.server_streaming
-    return Method(f"/{service.full_name}/{method.name}", Priority.BULK if streams else Priority.INTERACTIVE)
+    path = f"/{service.full_name}/{method.name}"
+    return Method(path, Priority.BULK, method.name) if streams else Method(path, Priority.INTERACTIVE)

@@ -59,9 +59,9 @@ class Metrics:
         """Structures of a call or a chunk were answered."""
         self._of["atomlens_structures_total"][model,].inc(structures)
 
-    def structure_failed(self, reason: str) -> None:
-        """A structure failed alone."""
-        self._of["atomlens_structure_failures_total"][reason,].inc()
+    def structures_failed(self, reason: str, structures: int) -> None:
+        """Structures failed alone, and others of the same call were answered."""
+        self._of["atomlens_structure_failures_total"][reason,].inc(structures)
 
     def waited(self, priority: str, seconds: float) -> None:
         """A piece of work leaves the queue to be computed."""

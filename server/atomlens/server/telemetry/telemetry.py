@@ -66,12 +66,17 @@ class Watch:
     def let_in(self, call: Call) -> None:
         """The call may be made; its span begins."""
         self._call = call
+        call.account.listener = self._telemetry.metrics
+        if call.method.stream:
+            self._telemetry.metrics.stream_opened(call.method.stream)
         if self._telemetry.traces.are_wanted:
             metadata = dict(self._context.invocation_metadata() or ())
             self._span = self._telemetry.traces.begin(self._path, metadata)
 
     def end(self) -> None:
         """The call ended with `code`, a name of gRPC's, and `reason`."""
+        if self._call is not None:
+            self._leave(self._call)
         seconds = time.perf_counter() - self._begun
         self._telemetry.metrics.call_ended(self._path, self.code, self.reason, seconds)
         peer = "" if self._call else host(self._context.peer())
@@ -79,3 +84,9 @@ class Watch:
         if self._span is not None and self._call is not None:
             who = {"request_id": self._call.request_id, "client": self._call.client}
             self._span.end(self.code, self.reason, {**who, **self._call.account.fields()})
+
+    def _leave(self, call: Call) -> None:
+        if call.method.stream:
+            self._telemetry.metrics.stream_closed(call.method.stream)
+        if self.code == "CANCELLED" and call.deadline <= asyncio.get_running_loop().time():
+            self.code, self.reason = "DEADLINE_EXCEEDED", "DEADLINE"  # gRPC cancels what is late
