@@ -450,3 +450,131 @@ def test_many_calls_are_computed_together(serving: Serving, pack: Pack, water: S
             assert sorted(answer.provenance.batch_cost for answer in answers) == [9, *[63] * 7]
 
     asyncio.run(main())
+
+
+def test_a_chunk_may_not_cost_more_than_its_limit(serving: Serving, pack: Pack, g2: Structures) -> None:
+    """It fails the stream by name; a chunk within the limit is answered, and so is a batch of that size."""
+
+    async def main() -> None:
+        async with serving(max_chunk_cost=1000) as (_, channel):
+            small = chunk(0, pack(g2.take([0, 1])))
+            call = stub(channel).ExplainStream(iter([OPEN, small]))
+            assert len([message async for message in call]) == 2
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                async for _ in stub(channel).ExplainStream(iter([OPEN, chunk(0, pack(g2))])):
+                    pass
+            assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            assert details(caught.value) == ("REQUEST_TOO_LARGE", "structures")
+            await stub(channel).Explain(ExplainRequest(model=ENERGY, structures=pack(g2)))
+
+    asyncio.run(main())
+
+
+async def rest(call: Any) -> None:
+    """Read what is left of a call."""
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
+async def refusal(channel: grpc.aio.Channel) -> str | None:
+    """Return the reason why no stream can be opened, None where it can."""
+    try:
+        async for _ in stub(channel).ExplainStream(iter([OPEN])):
+            pass
+    except grpc.aio.AioRpcError as error:
+        return details(error)[0]
+    return None
+
+
+def test_streams_of_a_client_are_limited(serving: Serving, pack: Pack, water: Structures) -> None:
+    """One more is refused with the time to try again, until another has ended; calls go on."""
+
+    async def main() -> None:
+        async with serving(max_client_streams=1) as (server, channel):
+            open_one = stub(channel).ExplainStream()
+            await open_one.write(OPEN)
+            await open_one.read()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                async for _ in stub(channel).ExplainStream(iter([OPEN])):
+                    pass
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            status: Any = from_call(caught.value)  # type: ignore[arg-type]
+            told = error_details_pb2.RetryInfo()
+            assert status.details[1].Unpack(told)
+            assert told.retry_delay.ToMilliseconds() > 0
+            await stub(channel).Explain(ExplainRequest(model=ENERGY, structures=pack(water)))
+            open_one.cancel()
+            await until(lambda: not server._engine.batcher.cost)
+            while (reason := await refusal(channel)) is not None:
+                assert reason == "TOO_MANY_CLIENT_STREAMS"
+
+    asyncio.run(main())
+
+
+def test_a_stream_whose_reader_sleeps_is_ended(serving: Serving, pack: Pack) -> None:
+    """After a while: it holds its place no longer."""
+    lone = np.arange(20_000)[:, None] * np.array([10.0, 0.0, 0.0])
+    packed = pack(Structures.molecules([20_000], [1] * 20_000, lone))
+
+    async def main() -> None:
+        settings = {"window_cost": 10**6, "max_streams": 1, "stream_patience_seconds": 0.2}
+        async with serving(**settings) as (_, channel):
+            call = stub(channel).ExplainStream(iter([OPEN, *[chunk(0, packed)] * 100]))
+            await call.read()
+            while (reason := await refusal(channel)) is not None:
+                assert reason == "TOO_MANY_STREAMS"
+            with pytest.raises(grpc.aio.AioRpcError):
+                await rest(call)  # grpc.aio does not tell why, to a client that still writes
+
+    asyncio.run(main())
+
+
+def test_a_structure_that_memory_is_short_for_fails_alone(
+    serving: Serving, pack: Pack, water: Structures, g2: Structures
+) -> None:
+    """As RESOURCE_EXHAUSTED, without the advice to try again; its neighbours are answered."""
+    largest = int(g2.counts.max())
+
+    async def main() -> None:
+        async with serving() as (server, channel):
+            model: Model = server._engine.repository.find(ENERGY.name)
+            run = model.run
+
+            def narrow(work: Work) -> Outputs:
+                if max(work.counts) == largest:
+                    raise MemoryError("Unable to allocate 64 GiB")
+                return run(work)
+
+            model.run = narrow  # type: ignore[method-assign]
+            batch = Structures.concatenate([water, g2.take([int(g2.counts.argmax())]), water])
+            try:
+                answer = await stub(channel).Explain(ExplainRequest(model=ENERGY, structures=pack(batch)))
+            finally:
+                model.run = run  # type: ignore[method-assign]
+            (failure,) = answer.explanations.failures
+            info = error_details_pb2.ErrorInfo()
+            assert failure.status.details[0].Unpack(info)
+            assert (failure.structure, failure.status.code, info.reason) == (1, 8, "OUT_OF_MEMORY")
+            assert len(failure.status.details) == 2  # ErrorInfo and BadRequest, no RetryInfo
+            properties = np.frombuffer(answer.explanations.heads[0].properties, "<f8")
+            assert np.isnan(properties).tolist() == [False, True, False]
+
+    asyncio.run(main())
+
+
+def test_a_structure_over_the_limit_is_refused_before_it_queues(
+    serving: Serving, pack: Pack, water: Structures, g2: Structures
+) -> None:
+    """Alone and among others, while nothing that is computed has left the queue."""
+
+    async def main() -> None:
+        async with serving(max_structure_cost=100) as (server, channel):
+            with held(server):
+                large = pack(g2.take([int(g2.counts.argmax())]))
+                answer = await stub(channel).Explain(ExplainRequest(model=ENERGY, structures=large))
+                (failure,) = answer.explanations.failures
+                assert failure.status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+                assert "100 (atoms + pairs" in failure.status.message
+                assert server._engine.batcher.idle_workers == 1
+
+    asyncio.run(main())

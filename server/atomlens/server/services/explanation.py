@@ -11,7 +11,11 @@ import grpc
 from atomlens.server.admission import Admission
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.calls import Call, Context
+from atomlens.server.errors import UnavailableError
+from atomlens.server.services.open_streams import OpenStreams, StreamObserver
 from atomlens.server.services.probe import ProbeStreams
+from atomlens.server.services.reader import write
+from atomlens.server.services.stay import Stay
 from atomlens.server.services.unreadable import readable
 from atomlens.server.settings import ServerSettings
 from atomlens.server.stream import Chunk, StreamOptions
@@ -26,9 +30,16 @@ MOST_CHUNKS = 1000  # of a stream, unanswered at the same time
 class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
     """Answers Explain, ExplainStream and Probe."""
 
-    def __init__(self, engine: AsyncEngine, settings: ServerSettings, draining: asyncio.Event) -> None:
-        self._engine, self._window_cost, self._draining = engine, settings.window_cost, draining
-        self._probes = ProbeStreams(engine, settings, draining)
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        settings: ServerSettings,
+        draining: asyncio.Event,
+        observer: StreamObserver | None = None,
+    ) -> None:
+        self._engine, self._settings, self._draining = engine, settings, draining
+        self._streams = OpenStreams(settings, observer)
+        self._probes = ProbeStreams(engine, settings, draining, self._streams)
 
     async def Explain(self, request: pb.ExplainRequest, call: Call) -> pb.ExplainResponse:  # type: ignore[override]  # noqa: N802
         """Answer a batch."""
@@ -45,36 +56,58 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
 
     async def ExplainStream(self, requests: object, call: Call) -> None:  # type: ignore[override]  # noqa: ARG002, N802
         """Answer chunks as they are done, reading on while the unanswered cost is within the window."""
-        async with aclosing(self._messages(call.context)) as messages:
-            options = StreamOptions.from_proto(await anext(messages, None), self._engine.repository)
-            await call.context.write(options.opened(self._window_cost))
-            stream = _Stream(self._engine, options, call, _Window(self._window_cost))
-            async with asyncio.TaskGroup() as answers:
-                async for message in messages:
-                    chunk = Chunk.from_proto(message)
-                    admission = await self._engine.admit(options.model, chunk.structures, options.heads)
-                    cost = stream.window.enter(admission)
-                    answers.create_task(stream.answer(chunk, admission, cost))
-                    await stream.window.room()
+        async with aclosing(_messages(call.context, Stay(self._draining, self._settings))) as messages:
+            opening = await anext(messages, None)  # refused sooner, a client that writes it would not see why
+            with self._streams.one_more("explain", call.client):
+                await self._answer_stream(opening, messages, call)
+
+    async def _answer_stream(
+        self,
+        opening: pb.ExplainStreamRequest | None,
+        messages: AsyncGenerator[pb.ExplainStreamRequest],
+        call: Call,
+    ) -> None:
+        engine, settings = self._engine, self._settings
+        options = StreamOptions.from_proto(opening, engine.repository)
+        await call.context.write(options.opened(settings.window_cost))
+        stream = _Stream(engine, options, call, settings)
+        async with asyncio.TaskGroup() as answers:
+            async for message in messages:
+                chunk = Chunk.from_proto(message)
+                admission = await engine.admit(
+                    options.model, chunk.structures, options.heads, engine.chunk_limits
+                )
+                cost = stream.window.enter(admission)
+                answers.create_task(stream.answer(chunk, admission, cost))
+                await stream.window.room()
 
     async def Probe(self, request: probes_pb2.ProbeRequest, call: Call) -> None:  # type: ignore[override]  # noqa: N802
         """Answer with a header, slabs as they are computed, and a trailer."""
         await self._probes.answer(request, call)
 
-    async def _messages(self, context: Context) -> AsyncGenerator[pb.ExplainStreamRequest]:
-        """Yield what the client sends until it has no more, or the server is to leave."""
-        draining = asyncio.ensure_future(self._draining.wait())
-        reading = asyncio.ensure_future(context.read())
-        try:
-            while True:
-                await asyncio.wait({reading, draining}, return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done() or reading.result() is grpc.aio.EOF:
-                    return
-                yield readable(reading.result())
-                reading = asyncio.ensure_future(context.read())
-        finally:
-            draining.cancel()
-            reading.cancel()
+
+async def _messages(context: Context, stay: Stay) -> AsyncGenerator[pb.ExplainStreamRequest]:
+    """Yield what the client sends until it has no more, or its stay is over.
+
+    Raises:
+        UnavailableError: it was over before the first message came.
+    """
+    opened = False
+    over = asyncio.ensure_future(stay.over())
+    reading = asyncio.ensure_future(context.read())
+    try:
+        while True:
+            await asyncio.wait({reading, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not (reading.done() or opened):
+                raise UnavailableError("the server ends this stream before it began: open it again", "MOVED")
+            if not reading.done() or reading.result() is grpc.aio.EOF:
+                return
+            opened = True
+            yield readable(reading.result())
+            reading = asyncio.ensure_future(context.read())
+    finally:
+        over.cancel()
+        reading.cancel()
 
 
 class _Window:
@@ -107,8 +140,12 @@ class _Window:
 class _Stream:
     """One stream being answered."""
 
-    def __init__(self, engine: AsyncEngine, options: StreamOptions, call: Call, window: _Window) -> None:
-        self._engine, self._options, self._call, self.window = engine, options, call, window
+    def __init__(
+        self, engine: AsyncEngine, options: StreamOptions, call: Call, settings: ServerSettings
+    ) -> None:
+        self._engine, self._options, self._call = engine, options, call
+        self._patience_seconds = settings.stream_patience_seconds
+        self.window = _Window(settings.window_cost)
         self._writing = asyncio.Lock()
 
     async def answer(self, chunk: Chunk, admission: Admission, cost: int) -> None:
@@ -118,5 +155,5 @@ class _Stream:
         )
         message = await self._engine.handily(chunk.structures, chunk.answered, explanations, provenance)
         async with self._writing:
-            await self._call.context.write(message)
+            await write(self._call.context, message, self._patience_seconds, "send what is unanswered again")
         self.window.leave(cost)

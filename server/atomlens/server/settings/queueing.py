@@ -31,12 +31,15 @@ class QueueingSettings(Concern):
     )
     max_chunk_cost: int = setting(10_000_000, "cost above which a chunk of a stream is refused")
     window_cost: int = setting(1_000_000, "unanswered cost of a stream above which the server stops reading")
+    stream_patience_seconds: float = setting(
+        600.0, "time without reading after which a stream is ended, to be taken up again by its client"
+    )
     max_streams: int = setting(64, "streams, probes among them, that may be open at once")
     max_client_streams: int = setting(32, "streams, probes among them, that one client may have open")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_positive(*COSTS, "max_streams", "max_client_streams")
+        self._check_positive(*COSTS, "stream_patience_seconds", "max_streams", "max_client_streams")
         self._check_not_negative("workers")
 
     @property
