@@ -23,6 +23,7 @@ from atomlens.server.services.model import ModelServicer
 from atomlens.server.services.reflection import enable_reflection
 from atomlens.server.services.unreadable import Forgiving
 from atomlens.server.settings import ServerSettings
+from atomlens.server.telemetry.metrics import Metrics
 from atomlens.server.telemetry.readings import read_engine, read_server
 from atomlens.server.telemetry.telemetry import Telemetry
 from atomlens.server.watching import RepositoryWatcher
@@ -58,9 +59,9 @@ class Server:
         self._draining = asyncio.Event()
         self._health = HealthServicer(self._draining)
         self._health_port = HealthPort(settings, self._health)
-        self._security = Security(settings)
-        self._telemetry = Telemetry(settings)
-        self.metrics = self._telemetry.metrics
+        self.metrics = Metrics()
+        self._security = Security(settings, self.metrics.reloaded)
+        self._telemetry = Telemetry(settings, self.metrics)
         self._engine: AsyncEngine
         self._server: grpc.aio.Server | None = None
         self._watches: list[asyncio.Task[None]] = []

@@ -16,13 +16,13 @@ from atomlens.server.telemetry.traces import CallSpan, Traces
 class Telemetry:
     """Metrics, their page, traces and the log of calls."""
 
-    def __init__(self, settings: TelemetrySettings) -> None:
+    def __init__(self, settings: TelemetrySettings, metrics: Metrics | None = None) -> None:
         """Find the collector of traces, if there is to be one.
 
         Raises:
             ValueError: traces are asked for and cannot be had.
         """
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self.traces, self.calls = Traces.open(settings), CallLog(settings.log_calls)
         self._page, self._where = MetricsPage(self.metrics.registry), settings.metrics_host_and_port
 
