@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PROTO_VENV := .venv-proto
+JAVASCRIPT := examples/javascript
 PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
@@ -25,7 +26,7 @@ help:  ## list the tasks
 demo: $(VENV)/.demo  ## explain aspirin with the bundled models
 	$(BIN)/atomlens explain examples/aspirin.xyz --format table
 
-test: $(VENV)/.test $(PROTO_VENV)/.done $(VENV)/.browser  ## run all tests
+test: $(VENV)/.test $(PROTO_VENV)/.done $(VENV)/.browser $(JAVASCRIPT)/node_modules/.done  ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.check $(PROTO_VENV)/.done  ## lint and type-check everything
@@ -146,6 +147,11 @@ $(VENV)/.browser: $(VENV)/.made
 $(VENV)-audit/.done:
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	touch $@
+
+# Node and npm come with the test environment.
+$(JAVASCRIPT)/node_modules/.done: $(VENV)/.test $(JAVASCRIPT)/package-lock.json
+	cd $(JAVASCRIPT) && PATH=$(abspath $(BIN)):$$PATH npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
 $(VENV)-schnetpack/.done:
