@@ -6,13 +6,8 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
-from typing import Any
 
-import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -20,44 +15,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 from atomlens.server.settings import TelemetrySettings
 from atomlens.server.telemetry import traces as module
 from atomlens.server.telemetry.traces import Traces, computed, part
+from tests.server.telemetry.collector import Collector, DeafCollector, listening
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SAMPLED = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
-
-
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.requests: list[trace_service_pb2.ExportTraceServiceRequest] = []
-
-    def Export(self, request: Any, context: Any) -> trace_service_pb2.ExportTraceServiceResponse:  # noqa: ARG002, N802
-        """Keep a request."""
-        self.requests.append(request)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-class Deaf(Collector):
-    """Answers nobody until it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked, self.enough = Event(), Event()
-
-    def Export(self, request: Any, context: Any) -> trace_service_pb2.ExportTraceServiceResponse:  # noqa: N802
-        """Wait."""
-        self.asked.set()
-        self.enough.wait()
-        return super().Export(request, context)
-
-
-def listening(collector: Collector) -> tuple[grpc.Server, str]:
-    """Return a server with a collector, and its URL."""
-    server = grpc.server(ThreadPoolExecutor(1))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    return server, f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -201,31 +162,29 @@ def test_calls_that_are_answered_at_once_keep_their_parts_apart(
 def test_a_collector_gets_the_spans_over_grpc() -> None:
     """With the name of the service, so that they can be found."""
     collector = Collector()
-    server, url = listening(collector)
-    traces = Traces.open(TelemetrySettings(otlp_endpoint=url), {})
-    one_call(traces, {**SAMPLED})
-    traces.close()
-    server.stop(None).wait()
-    (resource,) = [spans for request in collector.requests for spans in request.resource_spans]
+    with listening(collector) as url:
+        traces = Traces.open(TelemetrySettings(otlp_endpoint=url), {})
+        one_call(traces, {**SAMPLED})
+        traces.close()
+    (resource,) = collector.resources
     attributes = {one.key: one.value.string_value for one in resource.resource.attributes}
     assert attributes["service.name"] == "atomlens"
     assert attributes["service.version"]
-    names = {span.name for scope in resource.scope_spans for span in scope.spans}
+    names = {span.name for span in collector.spans}
     assert names == {"atomlens.v1.ExplanationService/Explain", "parse", "queue", "run", "split"}
-    assert {span.trace_id.hex() for scope in resource.scope_spans for span in scope.spans} == {TRACE}
+    assert {span.trace_id.hex() for span in collector.spans} == {TRACE}
 
 
 def test_a_service_can_be_named_with_opentelemetrys_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """As all others of the installation are."""
     monkeypatch.setenv("OTEL_SERVICE_NAME", "lab")
     collector = Collector()
-    server, url = listening(collector)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-    traces = Traces.open(TelemetrySettings())
-    one_call(traces, {})
-    traces.close()
-    server.stop(None).wait()
-    (resource,) = [spans for request in collector.requests for spans in request.resource_spans]
+    with listening(collector) as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        traces = Traces.open(TelemetrySettings())
+        one_call(traces, {})
+        traces.close()
+    (resource,) = collector.resources
     attributes = {one.key: one.value.string_value for one in resource.resource.attributes}
     assert attributes["service.name"] == "lab"
 
@@ -235,15 +194,14 @@ def test_a_collector_that_does_not_answer_keeps_no_server_from_leaving(
 ) -> None:
     """Spans that cannot be told are lost, calls are answered."""
     monkeypatch.setattr(module, "LEAVING_SECONDS", 0.05)
-    collector = Deaf()
-    server, url = listening(collector)
-    traces = Traces.open(TelemetrySettings(otlp_endpoint=url), {})
-    one_call(traces, {})
-    traces.close()
-    assert collector.asked.wait(60)
-    assert not collector.requests
-    collector.enough.set()
-    server.stop(None).wait()
+    collector = DeafCollector()
+    with listening(collector) as url:
+        traces = Traces.open(TelemetrySettings(otlp_endpoint=url), {})
+        one_call(traces, {})
+        traces.close()
+        assert collector.asked.wait(60)
+        assert not collector.requests
+        collector.enough.set()
 
 
 @pytest.mark.parametrize(
