@@ -79,3 +79,12 @@ def test_nothing_measured_is_no_number(result: Result) -> None:
     assert empty.structures_per_second == 0.0
     assert empty.to_dict()["latency_ms"]["p50"] is None
     assert "none" in str(empty)
+
+
+def test_a_run_of_the_whole_time_was_not_interrupted(result: Result) -> None:
+    """Also where its seconds are the difference of two times, which is rounded."""
+    begin = 20_123.1
+    whole = replace(result, load=Load(seconds=0.1), seconds=(begin + 0.1) - begin)
+    assert whole.seconds < 0.1
+    assert not whole.interrupted
+    assert replace(whole, seconds=0.05).interrupted
