@@ -293,13 +293,12 @@ def load(*asking: Client) -> Iterator[list[Explanation | Exception]]:
             worker.result()
 
 
-def running(client: Client, taken: threading.Event, change: Callable[[], None]) -> list[Any]:
+def running(client: Client, change: Callable[[], None]) -> list[Any]:
     """Stream 400 structures; once some are answered, make a change, and then send the rest."""
 
     def items() -> Iterator[Any]:
         for count in range(400):
             if count == 200:
-                taken.set()
                 change()
             yield WATER
 
@@ -333,7 +332,7 @@ def test_a_token_is_changed_under_load(toy_repository: Path, tokens: Path, tmp_p
             write(tokens, line("ada", "explain", OTHER))
             until(lambda: refused(server, UnauthenticatedError, token=SECRET))
 
-        streamed = running(streaming, threading.Event(), change)
+        streamed = running(streaming, change)
         with pytest.raises(UnauthenticatedError):
             list(streaming.stream([WATER], ENERGY))
     assert [kind for kind in map(type, streamed) if kind is not Explanation] == []
@@ -379,7 +378,7 @@ def test_a_certificate_is_renewed_under_load(secured: Serve, authority: Authorit
             assert not refused(server, AtomLensError, tls=Tls(other.ca))
             assert refused(server, CertificateError, tls=Tls(authority.ca))
 
-        streamed = running(streaming, threading.Event(), change)
+        streamed = running(streaming, change)
         sent = len(outcomes)
         until(lambda: len(outcomes) > sent + 10)
     assert all(isinstance(outcome, Explanation) for outcome in streamed)
@@ -405,6 +404,32 @@ def test_a_broken_renewal_under_load(
             assert caplog.text.count("what was read before stays in use") == 1
         cert.write_bytes(good)
         assert not refused(server, AtomLensError, tls=tls)
+
+
+def test_the_command_line_asks_such_servers(
+    secured: Serve,
+    authority: Authority,
+    tokens: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By flags or by variables, with a load as well; a token that does not do is exit code 3 and one line."""
+    mine, ca = write(tmp_path / "mine", SECRET), str(authority.ca)
+    with secured(tokens=tokens) as server:
+        trusted = ["--server", server.address, "--tls-ca", ca]
+        assert main(["models", *trusted, "--token-file", str(mine)]) == 0
+        short = ["--seconds", "0.1", "--warm-up", "0", "--model", ENERGY]
+        assert main(["bench", *short, *trusted, "--token-file", str(mine)]) == 0
+        capsys.readouterr()
+        assert main(["models", *trusted]) == 3
+        assert capsys.readouterr().err.startswith("atomlens: a token is needed")
+        monkeypatch.setenv("ATOMLENS_SERVER_CA", ca)
+        monkeypatch.setenv("ATOMLENS_TOKEN", SECRET)
+        assert main(["models", "--server", server.address]) == 0
+        monkeypatch.setenv("ATOMLENS_TOKEN", PROBER)
+        assert main(["models", "--server", server.address]) == 3
+        assert "lacks the scope `explain`" in capsys.readouterr().err
 
 
 def test_secrets_are_nowhere_to_be_read(

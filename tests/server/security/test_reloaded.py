@@ -73,3 +73,18 @@ def test_what_cannot_be_read_at_first_is_an_error(paths: dict[str, Path]) -> Non
     paths["second"].unlink()
     with pytest.raises(ValueError, match=r"`second` .*b cannot be read: No such file or directory"):
         Reloaded(paths, number)
+
+
+def test_volumes_of_an_orchestrator(tmp_path: Path) -> None:
+    """Kubernetes swaps a link to a directory: all files change at once, and what is read fits together."""
+    for name, text in (("one", "1"), ("two", "20")):
+        (tmp_path / name).mkdir()
+        for file in "ab":
+            (tmp_path / name / file).write_text(text)
+    link = tmp_path / "data"
+    link.symlink_to("one")
+    sums = Reloaded({"first": link / "a", "second": link / "b"}, number)
+    (tmp_path / "new").symlink_to("two")
+    (tmp_path / "new").rename(link)
+    assert sums.refresh()
+    assert sums.value == 40
