@@ -84,16 +84,21 @@ def test_an_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 def test_without_an_interval_it_looks_when_it_is_asked_to() -> None:
     """And tries again what failed."""
 
-    async def main() -> list[bool]:
+    async def main() -> Looked:
         repository = Looked()
         repository.let_go.set()
         watcher = RepositoryWatcher(repository, 0.0)
-        await watcher.watch()
-        assert repository.looks == []
+        watch = asyncio.create_task(watcher.watch())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert (repository.looks, repository.left) == ([], False)
         await watcher.refresh()
-        return repository.looks
+        watch.cancel()
+        await asyncio.wait([watch])
+        return repository
 
-    assert asyncio.run(main()) == [True]
+    repository = asyncio.run(main())
+    assert (repository.looks, repository.left) == ([True], True)
 
 
 def test_one_look_goes_on_at_a_time_and_the_loop_goes_on_beside_it() -> None:

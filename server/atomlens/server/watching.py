@@ -28,6 +28,7 @@ class RepositoryWatcher:
             while self._poll_seconds:
                 await asyncio.sleep(self._poll_seconds)
                 await self._look(again=False)
+            await asyncio.get_running_loop().create_future()  # that nobody ever settles
         finally:
             self._repository.leave()
 
