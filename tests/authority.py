@@ -26,11 +26,18 @@ class Authority:
         self.ca = directory / f"{name}.pem"
         self._ca.cert_pem.write_to_path(self.ca)
 
-    def issue(self, name: str, ends: timedelta = 365 * DAY) -> Pair:
-        """Write a certificate that ends so long from now, over the one of the same name."""
+    def issue(self, name: str, ends: timedelta = 365 * DAY, common: bool = True) -> Pair:
+        """Write a certificate that ends so long from now, over the one of the same name.
+
+        Its name is the common one, unless it is to have none.
+        """
         end = datetime.now(UTC) + ends
         made = self._ca.issue_cert(
-            "127.0.0.1", "localhost", common_name=name, not_before=end - 500 * DAY, not_after=end
+            "127.0.0.1",
+            "localhost",
+            common_name=name if common else None,
+            not_before=end - 500 * DAY,
+            not_after=end,
         )
         pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
         made.private_key_pem.write_to_path(pair.key)

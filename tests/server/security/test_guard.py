@@ -30,6 +30,14 @@ def carol() -> Mapping[str, list[bytes]]:
     return {"transport_security_type": [b"ssl"], "x509_common_name": [b"carol"]}
 
 
+def workload() -> Mapping[str, list[bytes]]:
+    """Return what gRPC knows of a client whose certificate has no common name."""
+    return {
+        "x509_common_name": [b""],
+        "x509_subject_alternative_name": [b"spiffe://lab/screening", b"10.0.0.1"],
+    }
+
+
 def test_nothing_is_asked_of_anyone() -> None:
     """Without tokens and certificates every method is open, and callers have no names."""
     assert Guard().check(PROBE, {"authorization": "Bearer what"}, carol) == ""
@@ -71,6 +79,7 @@ def test_health_is_open() -> None:
 def test_a_certificate_names_who_calls() -> None:
     """Without tokens a client's certificate opens everything; with them the token is needed as well."""
     assert Guard(None, asks_certificates=True).check(PROBE, {}, carol) == "carol"
+    assert Guard(None, asks_certificates=True).check(PROBE, {}, workload) == "spiffe://lab/screening"
     assert Guard(None, asks_certificates=True).check(PROBE, {}, nobody) == ""
     both = Guard(KNOWN, asks_certificates=True)
     with pytest.raises(UnauthenticatedError):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
+from atomlens.server.security.guard import Guard
 from atomlens.server.security.tls import Tls
 from atomlens.server.settings import SecuritySettings
 from tests.authority import DAY, Authority, Pair
@@ -90,3 +94,31 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     """They are an error that names the setting."""
     with pytest.raises(ValueError, match=r"`tls_cert` .* cannot be read: No such file"):
         tls(Pair(tmp_path / "a", tmp_path / "b"))
+
+
+@pytest.mark.parametrize(("common", "expected"), [(True, "carol"), (False, "127.0.0.1")])
+def test_who_a_client_is(common: bool, expected: str, authority: Authority) -> None:
+    """What gRPC tells of a client's certificate, over a real socket, is what a guard looks for."""
+    pair, own = authority.issue("server"), authority.issue("carol", common=common)
+    settings = SecuritySettings(tls_cert=pair.cert, tls_key=pair.key, tls_client_ca=authority.ca)
+    guard = Guard(None, asks_certificates=True)
+
+    async def answer(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        return guard.check("/test.Service/Ask", {}, context.auth_context).encode()
+
+    async def main() -> bytes:
+        server = grpc.aio.server()
+        handler: Any = grpc.unary_unary_rpc_method_handler(answer)
+        handlers = grpc.method_handlers_generic_handler("test.Service", {"Ask": handler})
+        server.add_generic_rpc_handlers((handlers,))
+        port = server.add_secure_port("127.0.0.1:0", Tls(settings).credentials())
+        await server.start()
+        trusted = (path.read_bytes() for path in (authority.ca, own.key, own.cert))
+        credentials = grpc.ssl_channel_credentials(*trusted)
+        async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
+            ask: Any = channel.unary_unary("/test.Service/Ask")
+            name: bytes = await ask(b"")
+        await server.stop(0)
+        return name
+
+    assert asyncio.run(main()).decode() == expected

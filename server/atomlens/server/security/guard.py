@@ -11,7 +11,7 @@ from atomlens.server.security.tokens import Token, Tokens
 
 KEY = "authorization"
 SCHEME = "bearer "
-COMMON_NAME = "x509_common_name"
+NAMES = ("x509_common_name", "x509_subject_alternative_name")  # of a certificate, as gRPC tells them
 Metadata = Mapping[str, str | bytes]
 Proof = Callable[[], Mapping[str, Iterable[bytes]]]  # `auth_context` of gRPC's context
 
@@ -45,7 +45,7 @@ class Guard:
         """
         needed = access(method) if self._known else OPEN
         if self._known is None or needed == OPEN:
-            return _common_name(proof()) if self._asks_certificates else ""
+            return _name(proof()) if self._asks_certificates else ""
         token = self._find(metadata, self._known.value)
         if needed != ANY and needed not in token.scopes:
             raise PermissionDeniedError(f"the token of {token.name} lacks the scope `{needed}`")
@@ -70,5 +70,7 @@ def _secret(given: str | bytes) -> str:
     return given[len(SCHEME) :].strip()
 
 
-def _common_name(proof: Mapping[str, Iterable[bytes]]) -> str:
-    return next((name.decode(errors="replace") for name in proof.get(COMMON_NAME, ())), "")
+def _name(proof: Mapping[str, Iterable[bytes]]) -> str:
+    """Return the common name of a client's certificate, else the first of its other names."""
+    found = (name.decode(errors="replace") for kind in NAMES for name in proof.get(kind, ()))
+    return next(filter(None, found), "")
