@@ -54,7 +54,7 @@ proto: $(PROTO_VENV)/.done  ## regenerate the code beside the .proto files (OUT:
 	sed 's/_descriptor_pool.Default()/_descriptor_pool.DescriptorPool()/' $(OUT)/$(OPEN_INFERENCE:proto/%.proto=%)_pb2.py > $(OUT)/own_pool
 	mv $(OUT)/own_pool $(OUT)/$(OPEN_INFERENCE:proto/%.proto=%)_pb2.py  # clients of other servers have messages of the same names
 
-dashboards: $(VENV)/.demo  ## make the dashboard and the alert rules in ops/ anew, of the table of metrics
+dashboards: $(VENV)/.demo  ## make the dashboard and the alert rules in ops/ and docs/metrics.md anew, of the table of metrics
 	$(BIN)/python -m ops
 
 # The bundled models are trained on QM9 (Ramakrishnan et al. 2014) and on the Materials Project (Jain et al. 2013),

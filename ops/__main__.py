@@ -1,4 +1,4 @@
-"""`python -m ops`: write the dashboard and the alert rules anew."""
+"""`python -m ops`: write the dashboard, the alert rules and the list of metrics anew."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ops.files import files
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 def main() -> int:
     """Write all files."""
     for name, text in files().items():
-        (HERE / name).write_text(text)
+        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).write_text(text)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Files: what is made of the table, under the names it is kept."""
+"""Files: what is made of the table, by the place where it is kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 from ops.alerts import rules
 from ops.dashboard import dashboard
+from ops.reference import reference
 
 MADE = "# Made by `make dashboards`; do not edit."
 OPERATOR = """apiVersion: monitoring.coreos.com/v1
@@ -19,10 +20,11 @@ spec:
 
 
 def files() -> dict[str, str]:
-    """Return the text of each file: for Grafana, for Prometheus, and for the operator of Prometheus."""
+    """Return the text of each file: for Grafana, for Prometheus and its operator, and for readers."""
     inner = [f"  {line}" for line in rules()]
     return {
-        "grafana.json": json.dumps(dashboard(), indent=1) + "\n",
-        "alerts.yaml": "\n".join([MADE, "groups:", *rules()]) + "\n",
-        "prometheus-rule.yaml": "\n".join([MADE, OPERATOR, *inner]) + "\n",
+        "ops/grafana.json": json.dumps(dashboard(), indent=1) + "\n",
+        "ops/alerts.yaml": "\n".join([MADE, "groups:", *rules()]) + "\n",
+        "ops/prometheus-rule.yaml": "\n".join([MADE, OPERATOR, *inner]) + "\n",
+        "docs/metrics.md": reference(),
     }

@@ -11,22 +11,22 @@ import yaml
 from ops.dashboard import dashboard
 from ops.files import files
 
-KEPT = Path(__file__).parents[2] / "ops"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", files())
 def test_what_is_kept_is_what_is_made(name: str) -> None:
     """Whoever changes the table makes the files anew: `make dashboards`."""
-    assert (KEPT / name).read_text() == files()[name]
+    assert (ROOT / name).read_text() == files()[name]
 
 
 def test_grafana_reads_the_dashboard() -> None:
     """It is JSON."""
-    assert json.loads(files()["grafana.json"]) == dashboard()
+    assert json.loads(files()["ops/grafana.json"]) == dashboard()
 
 
 def test_the_operator_of_prometheus_gets_the_same_rules() -> None:
     """As a resource of its own kind."""
-    resource = yaml.safe_load(files()["prometheus-rule.yaml"])
+    resource = yaml.safe_load(files()["ops/prometheus-rule.yaml"])
     assert (resource["apiVersion"], resource["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
-    assert resource["spec"] == yaml.safe_load(files()["alerts.yaml"])
+    assert resource["spec"] == yaml.safe_load(files()["ops/alerts.yaml"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 FIELDS, REQUEST = "fields", "request_id"  # of a record, beside what the library puts there
@@ -59,4 +60,10 @@ def request_id(record: logging.LogRecord) -> str:
 
 def moment(record: logging.LogRecord) -> str:
     """Return when it was, in UTC, to the millisecond."""
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(2)
+def _second(since_1970: int) -> str:
+    """Return a second as text: all lines of one share it."""
+    return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%dT%H:%M:%S")

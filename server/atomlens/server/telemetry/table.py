@@ -157,7 +157,12 @@ SECTIONS: dict[str, tuple[Metric, ...]] = {
     ),
     "Streams and probes": (
         Metric("atomlens_streams_open", "gauge", "Streams that are open.", ("kind",)),
-        Metric("atomlens_streams_limit", "live", "Streams that may be open at once.", ("kind",)),
+        Metric(
+            "atomlens_streams_limit",
+            "live",
+            "Streams that may be open at once; of kind all, together.",
+            ("kind",),
+        ),
         Metric("atomlens_probe_points_total", "counter", "Points of probes that were answered."),
     ),
     "Models": (
