@@ -134,8 +134,9 @@ ALERTS = (
     ),
     Alert(
         "AtomLensStreamsAtLimit",
-        "atomlens_streams_open / atomlens_streams_limit >= 1 or sum by (job, instance) (atomlens_streams_open)"
-        ' / on (job, instance) atomlens_streams_limit{kind="all"} >= 1',
+        "atomlens_streams_open / atomlens_streams_limit >= 1 or "
+        "sum by (job, instance) (atomlens_streams_open) / on (job, instance) "
+        'atomlens_streams_limit{kind="all"} >= 1',
         10,
         "warning",
         "{{ $labels.instance }} has as many streams open as it may have.",
