@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tomllib
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from atomlens.server.settings import PREFIX, ServerSettings
 
 from .conftest import ROOT, Manifests, rendered
 
+IDLE_BYTES, PROBE_BYTES = 300 * 2**20, 30 * 2**20  # a warm server, and the buffers of each probe
+WAITING_BYTES, COMPUTING_BYTES = 20, 2000  # for each atom or pair in the queue, and of a batch in a SchNet
 LEAVING_SECONDS = 10  # beside preStop and the grace: closing what is open
 
 
@@ -162,6 +165,30 @@ def test_memory_is_bounded(overlay: Manifests) -> None:
         assert {"cpu", "memory"} <= set(container["resources"]["requests"])
         assert "memory" in container["resources"]["limits"]
         assert "cpu" not in container["resources"]["limits"]
+
+
+def test_memory_suffices(overlay: Manifests) -> None:
+    """The limit holds what the settings allow at once: see the table in k8s/README.md, which was measured."""
+    settings, resources = settings_of(overlay), overlay.server["resources"]
+    needed = (
+        IDLE_BYTES
+        + settings.probe_streams * PROBE_BYTES
+        + settings.context_cache_mib * 2**20
+        + settings.max_queue_cost * WAITING_BYTES
+        + cores(resources["requests"]["cpu"]) * settings.max_structure_cost * COMPUTING_BYTES
+    )
+    assert needed <= gibibytes(resources["limits"]["memory"]) * 2**30
+
+
+def cores(text: str) -> int:
+    """Return how many workers a request of CPU makes, as Kubernetes rounds it."""
+    return math.ceil(int(text.removesuffix("m")) / 1000) if text.endswith("m") else int(text)
+
+
+def gibibytes(text: str) -> int:
+    """Return the number of a quantity such as 4Gi."""
+    assert text.endswith("Gi")
+    return int(text.removesuffix("Gi"))
 
 
 def test_workers_are_those_of_the_request(overlay: Manifests) -> None:
