@@ -7,7 +7,9 @@ import onnxruntime as ort
 import pytest
 from onnx import parser
 
+from atomlens.server.bundle import ATOMS
 from atomlens.server.errors import BundleError, EngineError
+from atomlens.server.graph import check_graph
 from atomlens.server.model import Model
 from atomlens.server.neighbors import NeighborTable
 from atomlens.server.session import AtomsSession, ProviderError, Session, check_provider
@@ -119,3 +121,12 @@ def test_what_the_graph_cannot_take_is_an_engine_error(shapes: Session) -> None:
     """Whatever the runtime calls it."""
     with pytest.raises(EngineError, match="the runtime failed: "):
         shapes.run(["area"], {"width": np.zeros(2), "height": np.zeros(2, np.float32)})
+
+
+def test_a_file_is_read_as_what_was_checked(model: Model) -> None:
+    """Though it also looks like the runtime's own format, in a field that ONNX does not have."""
+    disguise = b"xORTM" + b"y" * 20
+    graph = b"\xa2\x06" + bytes([len(disguise)]) + disguise + model.bundle.atoms
+    check_graph(ATOMS, graph)
+    assert graph[4:8] == b"ORTM"
+    assert Session(ATOMS, graph, "cpu").inputs == {"numbers", "positions", "neighbors", "shifts"}

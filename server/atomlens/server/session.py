@@ -175,6 +175,7 @@ def _open(file: str, graph: bytes, provider: str, threads: int) -> ort.Inference
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # which is what was checked
     name = PROVIDERS[provider]
     on_gpu = name == PROVIDERS["cuda"]
     if on_gpu:
