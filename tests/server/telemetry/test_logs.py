@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from atomlens.server import calls
 from atomlens.server.settings import TelemetrySettings
 from atomlens.server.telemetry import logs
 from atomlens.server.telemetry.logs import Logs
+from atomlens.v1.explanation_service_pb2 import ExplainRequest
+from atomlens.v1.explanation_service_pb2_grpc import ExplanationServiceStub
+from atomlens.v1.explanations_pb2 import ModelSelector
+from tests.served import Served
 
 JSON = TelemetrySettings(log_format="json")
 log = logging.getLogger("atomlens.tests")
@@ -197,3 +202,17 @@ def test_what_cannot_be_formatted_spoils_no_other_line(file: File) -> None:
     assert second == "INFO atomlens.tests: a record that cannot be formatted: RuntimeError('broken')"
     assert json.loads(third)["message"] == "good"
     assert writing.dropped == 0
+
+
+def test_a_served_process_writes_nothing_but_lines_of_json(toy_repository: Path) -> None:
+    """From its start to its end, and a call can be found by the id that its client gave."""
+    server = Served(toy_repository, log_format="json")
+    with grpc.insecure_channel(server.address) as channel:
+        request = ExplainRequest(model=ModelSelector(name="toy-bpnn-energy"))
+        ExplanationServiceStub(channel).Explain(request, metadata=(("x-request-id", "mine"),))
+    assert server.terminate() == 0
+    server.kill()
+    lines = [json.loads(line) for line in server.lines]
+    (call,) = [line for line in lines if line.get("request_id") == "mine"]
+    assert (call["message"], call["code"], call["client"]) == ("call", "OK", "127.0.0.1")
+    assert lines[-1]["message"] == "stopped"

@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from atomlens.client.aio import AsyncClient
 from atomlens.client.structure import Structure
 from atomlens.client.trace_context import trace_context
+from atomlens.server.calls import Call, Priority, current
 from atomlens.server.structures import Structures
 from atomlens.server.telemetry.table import METRICS
 from atomlens.v1.explanation_service_pb2 import ExplainRequest
@@ -192,6 +193,34 @@ async def test_a_call_has_one_line_in_the_log(serving: Serving, caplog: pytest.L
     (failed,) = [line for line in lines if line["code"] != "OK"]
     assert (failed["id"], failed["code"], failed["reason"]) == ("mine", "NOT_FOUND", "UNKNOWN_MODEL")
     assert len({line["id"] for line in lines}) == len(lines) == 4
+
+
+@in_a_loop
+async def test_a_call_that_is_not_let_in_is_told_of_too(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the host that it came from; what it says of itself is not believed."""
+    caplog.set_level(logging.INFO, "atomlens.server.telemetry.call_log")
+    metadata = (("atomlens-priority", "urgent"), ("x-request-id", "mine"))
+    async with serving() as (server, channel):
+        stub: Any = ExplanationServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.Explain(ExplainRequest(), metadata=metadata)
+        assert value(server, "atomlens_call_failures_total", method=EXPLAIN, reason="WRONG_SHAPE") == 1
+    (record,) = [record for record in caplog.records if record.name.endswith("call_log")]
+    fields = record.__dict__["fields"]
+    assert (fields["client"], fields["code"]) == ("127.0.0.1", "INVALID_ARGUMENT")
+    assert "request_id" not in record.__dict__
+
+
+@in_a_loop
+async def test_the_call_is_known_wherever_something_is_done_for_it(serving: Serving) -> None:
+    """In the threads outside the event loop, too, whose records carry its id."""
+    nothing: Any = None
+    call = Call(nothing, nothing, "lab", "mine", 0.0, Priority.BULK)
+    async with serving() as (server, _):
+        current.set(call)
+        assert await server._engine.outside(current.get) is call
 
 
 @in_a_loop
