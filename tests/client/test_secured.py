@@ -50,10 +50,10 @@ def line(name: str, scopes: str, secret: str) -> str:
     return f"{name} {scopes} {sha256(secret.encode()).hexdigest()}\n"
 
 
-def write(path: Path, text: str) -> Path:
+def write(path: Path, text: str | bytes) -> Path:
     """Put a file that nobody else may read in the place of another, in one step."""
     new = path.with_suffix(".new")
-    new.write_text(text)
+    new.write_bytes(text if isinstance(text, bytes) else text.encode())
     new.chmod(0o600)
     return new.rename(path)
 
@@ -397,12 +397,12 @@ def test_a_broken_renewal_under_load(
         good = cert.read_bytes()
         for broken in (authority.issue("other").cert.read_bytes(), b"nonsense", b""):
             caplog.clear()
-            cert.write_bytes(broken)
+            write(cert, broken)
             for _ in range(3):
                 assert not refused(server, AtomLensError, tls=tls)
             until(lambda: "what was read before stays in use" in caplog.text)
             assert caplog.text.count("what was read before stays in use") == 1
-        cert.write_bytes(good)
+        write(cert, good)
         assert not refused(server, AtomLensError, tls=tls)
 
 
