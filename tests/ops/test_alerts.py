@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.alerts import ALERTS, Alert
+from ops.alerts import ALERTS, RUNBOOK, Alert
 from ops.files import files
 from tests.ops.promql import check
 
@@ -62,6 +63,7 @@ WRONG: dict[str, dict[str, str]] = {
     "AtomLensLogLinesLost": {f"atomlens_log_lines_dropped_total{{{HERE}}}": "0x25 7x5"},
 }
 WRONG_TOO = {"AtomLensStreamsAtLimit": {f'atomlens_streams_open{{{HERE},kind="explain"}}': "18x30"}}
+RUNBOOK_FILE = Path(__file__).parents[2] / RUNBOOK
 by_name = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 
 
@@ -92,6 +94,15 @@ def test_places_in_the_runbook_are_named_after_the_alerts() -> None:
     """In the form in which headings of Markdown are linked to; each alert has its own."""
     assert Alert("AtomLensQueueNearFull", "", 0, "warning", "").anchor == "queue-near-full"
     assert len({alert.anchor for alert in ALERTS}) == len(ALERTS)
+
+
+@by_name
+@pytest.mark.skipif(not RUNBOOK_FILE.exists(), reason="there is no runbook")
+def test_the_runbook_has_a_heading_for_each_alert(alert: Alert) -> None:
+    """Which is where its link leads to."""
+    headings = re.findall(r"^#+ (.*)$", RUNBOOK_FILE.read_text(), re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings]
+    assert alert.anchor in anchors
 
 
 def group(name: str, different: dict[str, str], firing: list[str]) -> dict[str, Any]:

@@ -163,6 +163,7 @@ async def test_a_call_that_is_late_is_told_apart_from_one_whose_client_left(
         request = ExplainRequest(model=ModelSelector(name=ENERGY))
         with pytest.raises(grpc.aio.AioRpcError):
             await stub.Explain(request, timeout=0.2)
+        await until(lambda: value(server, "atomlens_calls_in_progress", method=EXPLAIN) == 0)
         call = stub.Explain(request)
         await until(lambda: value(server, "atomlens_calls_in_progress", method=EXPLAIN) == 1)
         call.cancel()

@@ -12,6 +12,9 @@ from atomlens.server.telemetry.metrics import Metrics
 from atomlens.server.telemetry.page import MetricsPage
 from atomlens.server.telemetry.traces import CallSpan, Traces
 
+# A client gives up at its own deadline, which is a little earlier: the call took a while to come here.
+NEAR_SECONDS = 0.1
+
 
 class Telemetry:
     """Metrics, their page, traces and the log of calls."""
@@ -88,5 +91,5 @@ class Watch:
     def _leave(self, call: Call) -> None:
         if call.method.stream:
             self._telemetry.metrics.stream_closed(call.method.stream)
-        if self.code == "CANCELLED" and call.deadline <= asyncio.get_running_loop().time():
+        if self.code == "CANCELLED" and call.deadline - NEAR_SECONDS <= asyncio.get_running_loop().time():
             self.code, self.reason = "DEADLINE_EXCEEDED", "DEADLINE"  # gRPC cancels what is late
