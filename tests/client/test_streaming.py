@@ -17,6 +17,7 @@ from atomlens.client import (
     Explanations,
     Failure,
     InputError,
+    OverloadedError,
     StreamSettings,
     Structure,
     Structures,
@@ -24,6 +25,7 @@ from atomlens.client import (
     wire,
 )
 from atomlens.client.backoff import BackoffSettings
+from atomlens.client.errors import AtomLensError
 from atomlens.client.explanation import Outcome
 from atomlens.v1 import card_pb2, explanation_service_pb2, explanations_pb2
 
@@ -41,6 +43,7 @@ class FakeTransport:
 
     def __init__(self, breaks_after: int = NEVER, refuses: int = 0, held: int = 0) -> None:
         self.breaks_after, self.refuses, self.held = breaks_after, refuses, held
+        self.refusal: AtomLensError = UnavailableError("not yet")
         self.selectors: list[str] = []
         self.sent: list[int] = []
         self.ended = 0
@@ -76,7 +79,7 @@ class FakeAnswers:
         opening = next(self.requests)
         self.transport.selectors.append(opening.options.model.name)
         if len(self.transport.selectors) <= self.transport.refuses:
-            raise UnavailableError("not yet")
+            raise self.transport.refusal
         yield Response(opened=explanation_service_pb2.StreamOpened(model="m", version=7, digest="ab"))
         held: list[Response] = []
         for count, request in enumerate(self.requests):
@@ -215,6 +218,33 @@ def test_patience(run: Run) -> None:
     assert len(run(FakeTransport(refuses=3), structures(5), True)) == 5
     with pytest.raises(UnavailableError):
         run(FakeTransport(refuses=4), structures(5), True)
+
+
+@both
+def test_a_server_without_room_is_asked_again_when_it_says(run: Run) -> None:
+    """As often as one that is away; and not at all where it does not say when."""
+    fake = FakeTransport(refuses=3)
+    fake.refusal = OverloadedError("too many streams", reason="TOO_MANY_STREAMS", retry_seconds=0.001)
+    assert len(run(fake, structures(5), True)) == 5
+    fake = FakeTransport(refuses=4)
+    fake.refusal = OverloadedError("too many streams", reason="TOO_MANY_STREAMS", retry_seconds=0.001)
+    with pytest.raises(OverloadedError, match="too many streams"):
+        run(fake, structures(5), True)
+    fake = FakeTransport(refuses=1)
+    fake.refusal = OverloadedError("too large")
+    with pytest.raises(OverloadedError, match="too large"):
+        run(fake, structures(5), True)
+    assert len(fake.selectors) == 1
+
+
+@both
+def test_no_pause_outlasts_the_timeout(run: Run) -> None:
+    """A server that says to come again later than anybody waits is not waited for."""
+    fake = FakeTransport(refuses=1)
+    fake.refusal = OverloadedError("too many streams", retry_seconds=50.0)  # the clients here wait for 5 s
+    with pytest.raises(OverloadedError, match="too many streams"):
+        run(fake, structures(5), True)
+    assert len(fake.selectors) == 1
 
 
 @both

@@ -164,3 +164,15 @@ def test_what_tls_found_amiss_is_said(details: str, kind: type[errors.AtomLensEr
     with pytest.raises(errors.UnavailableError) as caught, translated("host:1"):
         raise Failed(grpc.StatusCode.UNAVAILABLE, details)
     assert (type(caught.value), str(caught.value)) == (kind, words)
+
+
+def test_the_time_to_come_again() -> None:
+    """A server that says when it has room is heard; one that does not says nothing."""
+    made = status(code_pb2.RESOURCE_EXHAUSTED, "full", "QUEUE_FULL", "")
+    assert from_status(made).retry_seconds is None
+    retry, packed = error_details_pb2.RetryInfo(), any_pb2.Any()
+    retry.retry_delay.FromMilliseconds(1250)
+    packed.Pack(retry)
+    made.details.append(packed)
+    assert from_status(made).retry_seconds == 1.25
+    assert from_status(made).reason == "QUEUE_FULL"

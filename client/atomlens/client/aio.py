@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from atomlens.client.async_inputs import AsyncBatches, AsyncInputs
 from atomlens.client.async_streaming import stream
 from atomlens.client.async_transport import AsyncGrpcTransport, AsyncLocalTransport, AsyncTransport
 from atomlens.client.batches import Batches
-from atomlens.client.card import Card, ModelStatus
+from atomlens.client.card import Card, ModelStatus, refreshed
 from atomlens.client.chunking import Chunk, Chunker, Item, chunks, cut
 from atomlens.client.client import REQUEST_ATOMS
 from atomlens.client.credentials import Credentials, Tls
@@ -28,6 +28,7 @@ from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
 from atomlens.client.lone import lone_request, read_lone
+from atomlens.client.patience import patiently_async
 from atomlens.client.probe.async_stream import AsyncProbeStream
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
@@ -45,6 +46,8 @@ from atomlens.client.structure import Structure, StructureLike
 from atomlens.client.structures import Structures
 from atomlens.client.transport import checked_timeout
 from atomlens.v1 import explanations_pb2
+from atomlens.v1.explanation_service_pb2 import ExplainRequest as Request
+from atomlens.v1.explanation_service_pb2 import ExplainResponse as Response
 
 
 class AsyncClient:
@@ -182,8 +185,7 @@ class AsyncClient:
 
     async def refresh_models(self) -> list[ModelStatus]:
         """Have the repository looked at now, as `Client.refresh_models` does."""
-        response = await self._transport.refresh_models(self._timeout_seconds)
-        return [ModelStatus.from_proto(status) for status in response.models]
+        return refreshed(await self._transport.refresh_models(self._timeout_seconds))
 
     async def model(self, name: str) -> Card:
         """Return the card of MODEL or MODEL@VERSION."""
@@ -216,11 +218,16 @@ class AsyncClient:
         return [together(outcomes) for outcomes in zip(*answers, strict=True)]
 
     async def _answer_one(self, one: Structure, model: str) -> Outcome:
-        return read_lone(await self._transport.explain(lone_request(model, one), self._timeout_seconds), one)
+        return read_lone(await self._explain(lone_request(model, one)), one)
 
     async def _answer(self, structures: Structures, model: explanations_pb2.ModelSelector) -> Explanations:
-        response = await self._transport.explain(explain_request(model, structures), self._timeout_seconds)
-        return read_response(response, structures)
+        return read_response(await self._explain(explain_request(model, structures)), structures)
+
+    async def _explain(self, request: Request) -> Response:
+        def ask(seconds: float | None) -> Awaitable[Response]:
+            return self._transport.explain(request, seconds)
+
+        return await patiently_async(ask, self._streaming.backoff, self._timeout_seconds)
 
     def _stream_chunks(
         self, source: AsyncIterator[Chunk], name: str, ordered: bool

@@ -9,7 +9,7 @@ from typing import TypeVar
 from atomlens.client.async_transport import AsyncTransport, Request, Response
 from atomlens.client.backoff import Backoff
 from atomlens.client.chunking import Chunk
-from atomlens.client.errors import DeadlineError, UnavailableError
+from atomlens.client.errors import AtomLensError, DeadlineError, OverloadedError, UnavailableError
 from atomlens.client.ledger import Answered, Ledger, Sending
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
 from atomlens.client.stream_settings import StreamSettings
@@ -67,7 +67,7 @@ class _Connection:
         self._model = model
         self._settings = settings
         self._timeout_seconds = timeout_seconds
-        self._backoff = Backoff(settings.backoff)
+        self._backoff = Backoff(settings.backoff, timeout_seconds)
         self._requests: asyncio.Queue[Request | None] | None = None
         self._answers: AsyncIterator[Response] | None = None
         self._reading: asyncio.Task[Response | None] | None = None
@@ -122,7 +122,7 @@ class _Connection:
             response = reading.result()
             if response is None:
                 raise UnavailableError("the server ended the stream")
-        except UnavailableError as error:
+        except (UnavailableError, OverloadedError) as error:
             await self._reconnect(error)
             return
         self._model = pinned(self._model, response)
@@ -130,8 +130,8 @@ class _Connection:
             read_chunk(response.chunk, self._ledger)
             self._backoff.progress()
 
-    async def _reconnect(self, error: UnavailableError) -> None:
-        pause = self._backoff.pause_seconds()
+    async def _reconnect(self, error: AtomLensError) -> None:
+        pause = self._backoff.pause_seconds(error)
         if pause is None:
             raise error
         await self.close()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from atomlens.client.address import DEFAULT_ADDRESS
 from atomlens.client.batches import Batches
-from atomlens.client.card import Card, ModelStatus
+from atomlens.client.card import Card, ModelStatus, refreshed
 from atomlens.client.chunking import Chunk, Chunker, Item, chunks, cut
 from atomlens.client.credentials import Credentials, Tls
 from atomlens.client.embedding import Embedding
@@ -23,6 +23,7 @@ from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
 from atomlens.client.local import LocalTransport
 from atomlens.client.lone import lone_request, read_lone
+from atomlens.client.patience import patiently
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
     DEFAULT_PROBE_MODEL,
@@ -41,6 +42,8 @@ from atomlens.client.structure import Structure, StructureLike
 from atomlens.client.structures import Structures
 from atomlens.client.transport import GrpcTransport, Transport, checked_timeout
 from atomlens.v1 import explanations_pb2
+from atomlens.v1.explanation_service_pb2 import ExplainRequest as Request
+from atomlens.v1.explanation_service_pb2 import ExplainResponse as Response
 
 REQUEST_ATOMS = 50_000  # of one request of `explain_many`: answers of many heads fit into a message too
 
@@ -197,9 +200,9 @@ class Client:
         """Have the repository looked at now; return every version when what is new is served, or failed.
 
         Versions that had failed are tried again. A server with tokens asks for one with the scope `admin`.
+        Raises `UnusableModelError` where the server cannot read its repository; what it had loaded serves on.
         """
-        response = self._transport.refresh_models(self._timeout_seconds)
-        return [ModelStatus.from_proto(status) for status in response.models]
+        return refreshed(self._transport.refresh_models(self._timeout_seconds))
 
     def model(self, name: str) -> Card:
         """Return the card of MODEL or MODEL@VERSION."""
@@ -231,11 +234,16 @@ class Client:
         return [together(outcomes) for outcomes in zip(*answers, strict=True)]
 
     def _answer_one(self, one: Structure, model: str) -> Outcome:
-        return read_lone(self._transport.explain(lone_request(model, one), self._timeout_seconds), one)
+        return read_lone(self._explain(lone_request(model, one)), one)
 
     def _answer(self, structures: Structures, model: explanations_pb2.ModelSelector) -> Explanations:
-        response = self._transport.explain(explain_request(model, structures), self._timeout_seconds)
-        return read_response(response, structures)
+        return read_response(self._explain(explain_request(model, structures)), structures)
+
+    def _explain(self, request: Request) -> Response:
+        def ask(seconds: float | None) -> Response:
+            return self._transport.explain(request, seconds)
+
+        return patiently(ask, self._streaming.backoff, self._timeout_seconds)
 
     def _stream_chunks(
         self, source: Iterator[Chunk], name: str, ordered: bool

@@ -23,13 +23,19 @@ from __future__ import annotations
 
 
 class AtomLensError(Exception):
-    """Anything that goes wrong in the client; ``reason`` is a fixed word, ``field`` the argument at fault."""
+    """Anything that goes wrong in the client; ``reason`` is a fixed word, ``field`` the argument at fault.
 
-    def __init__(self, message: str, *, reason: str = "", field: str = "") -> None:
+    ``retry_seconds`` is the time after which a server says that the same may be asked again, or None.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str = "", field: str = "", retry_seconds: float | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.reason = reason
         self.field = field
+        self.retry_seconds = retry_seconds
 
     def __str__(self) -> str:
         return self.message

@@ -10,7 +10,7 @@ from typing import Final
 
 from atomlens.client.backoff import Backoff
 from atomlens.client.chunking import Chunk
-from atomlens.client.errors import AtomLensError, DeadlineError, UnavailableError
+from atomlens.client.errors import AtomLensError, DeadlineError, OverloadedError, UnavailableError
 from atomlens.client.ledger import Answered, Ledger, Sending
 from atomlens.client.requests import chunk_request, opening_request, pinned, read_chunk
 from atomlens.client.stream_settings import StreamSettings
@@ -66,7 +66,7 @@ class Connection:
         self._model = model
         self._settings = settings
         self._timeout_seconds = timeout_seconds
-        self._backoff = Backoff(settings.backoff)
+        self._backoff = Backoff(settings.backoff, timeout_seconds)
         self._call: _Call | None = None
         self._finished = False
 
@@ -92,7 +92,7 @@ class Connection:
         try:
             for response in self._call.take(wait, self._timeout_seconds):
                 self._settle(response)
-        except UnavailableError as error:
+        except (UnavailableError, OverloadedError) as error:
             self._reconnect(error)
 
     def close(self) -> None:
@@ -106,8 +106,8 @@ class Connection:
             read_chunk(response.chunk, self._ledger)
             self._backoff.progress()
 
-    def _reconnect(self, error: UnavailableError) -> None:
-        pause = self._backoff.pause_seconds()
+    def _reconnect(self, error: AtomLensError) -> None:
+        pause = self._backoff.pause_seconds(error)
         if pause is None:
             raise error
         self.close()

@@ -47,15 +47,19 @@ ERRORS: dict[int, type[AtomLensError]] = {
 
 def from_status(status: status_pb2.Status) -> AtomLensError:
     """Return the error that a ``google.rpc.Status`` stands for."""
-    reason = field = ""
+    reason, field, retry_seconds = "", "", None
     for detail in status.details:
         info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        retry = error_details_pb2.RetryInfo()
         if detail.Unpack(info):
             reason = info.reason
         elif detail.Unpack(request) and request.field_violations:
             field = request.field_violations[0].field
+        elif detail.Unpack(retry):
+            retry_seconds = max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0)
     kind = ERRORS.get(status.code, InternalError)
-    return kind(status.message or code_pb2.Code.Name(status.code), reason=reason, field=field)
+    message = status.message or code_pb2.Code.Name(status.code)
+    return kind(message, reason=reason, field=field, retry_seconds=retry_seconds)
 
 
 def of_one_structure(status: status_pb2.Status) -> AtomLensError:

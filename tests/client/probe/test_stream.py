@@ -131,7 +131,7 @@ class Full(Played):
     def __init__(self, *full: int, ends_after: tuple[int, ...] = (2,)) -> None:
         super().__init__(*ends_after)
         self._full = full
-        self.refusal = OverloadedError("no room", reason="TOO_MANY_PROBES")
+        self.refusal = OverloadedError("no room", reason="TOO_MANY_PROBES", retry_seconds=0.001)
 
     def probe(self, request: Any) -> Call:
         """Open a call, or refuse it."""
@@ -151,9 +151,13 @@ def test_a_probe_that_was_begun_waits_for_room(collect: Collect) -> None:
 
 
 @both
-def test_a_probe_that_was_not_begun_is_refused(collect: Collect) -> None:
-    """Nor is a server asked again and again that has no room."""
+def test_a_probe_that_was_not_begun_waits_for_room_too(collect: Collect) -> None:
+    """Where the server says when to come again; otherwise it is refused at once."""
+    played = Full(0, 1)
+    assert collect(played).values.tobytes() == VALUES.tobytes()
+    assert [sent.first_slab for sent in played.requests] == [0, 0, 0]
     played = Full(0)
+    played.refusal = OverloadedError("too large", reason="OUT_OF_MEMORY")
     with pytest.raises(OverloadedError) as caught:
         collect(played)
     assert caught.value is played.refusal

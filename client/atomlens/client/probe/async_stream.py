@@ -32,7 +32,7 @@ class AsyncProbeStream:
         timeout_seconds: float | None,
     ) -> None:
         self._structure = structure
-        self._reader = Reader(request, backoff)
+        self._reader = Reader(request, backoff, timeout_seconds)
         self._messages = _messages(transport, self._reader, timeout_seconds)
         self._started = False
 

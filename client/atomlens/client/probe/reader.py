@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 from atomlens.client.backoff import Backoff, BackoffSettings
-from atomlens.client.errors import AtomLensError, InternalError, OverloadedError, UnavailableError
+from atomlens.client.errors import AtomLensError, InternalError
 from atomlens.client.probe.header import ProbeHeader, ProbeTrailer
 from atomlens.client.probe.request import POINT_BYTES
 from atomlens.client.probe.slab import Slab
@@ -17,14 +17,19 @@ from atomlens.v1 import probes_pb2
 class Reader:
     """Knows what was read and what to ask for next; does no input and output itself."""
 
-    def __init__(self, request: probes_pb2.ProbeRequest, backoff: BackoffSettings) -> None:
+    def __init__(
+        self,
+        request: probes_pb2.ProbeRequest,
+        backoff: BackoffSettings,
+        timeout_seconds: float | None = None,
+    ) -> None:
         self.request = request  # for what is missing
         self.trailer: ProbeTrailer | None = None
         self._header: ProbeHeader | None = None
         self._expected: tuple[str, ...] = ("header",)
         self._next = request.first_slab
         self._checksum = 0  # of what the current call sent
-        self._backoff = Backoff(backoff)
+        self._backoff = Backoff(backoff, timeout_seconds)
 
     @property
     def header(self) -> ProbeHeader:
@@ -51,17 +56,13 @@ class Reader:
         return None
 
     def broken(self, error: AtomLensError) -> float:
-        """Return the pause before `request` is sent again: the call broke, or there is no room to go on.
+        """Return the pause before `request` is sent again: the call broke, or there is no room now.
 
-        Raises the error when it was the last attempt, when it is of another kind, and where there is no room
-        to begin: nothing is lost then.
+        Raises the error when it was the last attempt, or is of a kind that time does not heal.
         """
-        full = isinstance(error, OverloadedError) and self._header is not None
-        pause = self._backoff.pause_seconds() if full or isinstance(error, UnavailableError) else None
+        pause = self._backoff.pause_seconds(error)
         if pause is None:
             raise error
-        if full:
-            pause = self._backoff.settings.max_pause_seconds
         self.request.first_slab = self._next
         self._expected, self._checksum = ("header",), 0
         return pause

@@ -37,7 +37,7 @@ class ProbeStream:
     ) -> None:
         """Ask, and wait for the header; raises what the server refuses."""
         self._structure = structure
-        self._reader = Reader(request, backoff)
+        self._reader = Reader(request, backoff, timeout_seconds)
         self._messages = _messages(transport, self._reader, timeout_seconds)
         self._slabs = self._iterate()
         self._started = False
