@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from atomlens.client import Card, ModelStatus
 from atomlens.v1 import card_pb2, model_service_pb2
 
@@ -108,3 +110,19 @@ def test_failed() -> None:
     )
     status = ModelStatus.from_proto(message)
     assert (status.ready, status.reason, str(status)) == (False, "no card", "m@1")
+
+
+@pytest.mark.parametrize("state", model_service_pb2.ModelState.values())
+def test_states(state: model_service_pb2.ModelState.ValueType) -> None:
+    """A state is a word, and one of them means that the model can be asked."""
+    status = ModelStatus.from_proto(model_service_pb2.ModelStatus(name="m", version=1, state=state))
+    words = ("unspecified", "ready", "failed", "loading", "draining", "set aside")
+    assert (status.state, status.ready) == (words[state], state == model_service_pb2.MODEL_STATE_READY)
+    assert (status.to_dict()["state"], status.to_dict()["ready"]) == (status.state, status.ready)
+
+
+def test_state_of_a_newer_server() -> None:
+    """A state that this client does not know is a number, and not ready."""
+    message = model_service_pb2.ModelStatus.FromString(b"\x20\x63")
+    status = ModelStatus.from_proto(message)
+    assert (status.state, status.ready) == ("99", False)

@@ -12,7 +12,8 @@ from atomlens.client.card import ModelStatus
 from atomlens.client.cli import models
 from atomlens.client.cli.main import main
 from atomlens.client.elements import SYMBOLS
-from atomlens.client.testing import RunningServer
+from atomlens.client.testing import RunningServer, serve
+from tests.server.published import Published
 
 from .conftest import MODELS
 
@@ -96,3 +97,53 @@ def test_unknown(server: RunningServer, capsys: pytest.CaptureFixture[str]) -> N
     """A model that there is not is one clear line."""
     assert main(["models", "nothing", "--server", server.address]) == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def published(toy_repository: Path, tmp_path: Path) -> Published:
+    """Return a repository with version 1 of a model."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+    return published
+
+
+def test_refresh(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
+    """A step of a deployment: publish, refresh, see; it fails where a version cannot be served."""
+    with serve(published.root, models_poll_seconds=0.0) as server:
+        published.publish(2)
+        assert main(["models", "--server", server.address]) == 0
+        assert "@2" not in capsys.readouterr().out
+        assert main(["models", "--refresh", "--server", server.address]) == 0
+        rows = capsys.readouterr().out.splitlines()[1:]
+        assert [row.split()[0] for row in rows] == [f"{published.name}@1", f"{published.name}@2"]
+        assert [row.split("  ")[0].endswith("(not the default)") for row in rows] == [True, False]
+        published.publish(3, contract=7)
+        assert main(["models", "--refresh", "--server", server.address]) == 3
+        (failed,) = capsys.readouterr().out.splitlines()[3:]
+        assert failed.endswith("failed: card.json: `contract` must be 1, got 7")
+        assert main(["models", "--server", server.address]) == 0
+
+
+def test_refresh_of_a_repository_that_is_gone(
+    published: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fails with the reason; the models serve on."""
+    with serve(published.root, models_poll_seconds=0.0) as server:
+        shutil.rmtree(published.root)
+        assert main(["models", "--refresh", "--server", server.address]) == 3
+        assert "is no model repository: No such file" in capsys.readouterr().err
+        assert main(["models", "--server", server.address]) == 0
+
+
+def test_changed_in_place(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
+    """A version whose files are not those that are served says so in its row."""
+    with serve(published.root, models_poll_seconds=0.0) as server:
+        (published.path(1) / "probe.onnx").unlink()
+        assert main(["models", "--refresh", "--server", server.address]) == 0
+        assert "ready on cpu: its files on the disk are not those that were loaded" in capsys.readouterr().out
+
+
+def test_refresh_is_for_all(capsys: pytest.CaptureFixture[str]) -> None:
+    """And not for one model."""
+    assert main(["models", "m", "--refresh"]) == 2
+    assert "`--refresh` is for all models" in capsys.readouterr().err

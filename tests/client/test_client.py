@@ -338,6 +338,7 @@ def test_closed(server: RunningServer, molecules: list[Atoms]) -> None:
         lambda: closed.model(MODELS[0]),
         lambda: closed.embedding(MODELS[0]),
         closed.models,
+        closed.refresh_models,
     ):
         with pytest.raises(InputError, match="the client is closed"):
             ask()

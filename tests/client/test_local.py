@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from atomlens.client import (
+    AsyncClient,
     AtomLensError,
     Client,
     InputError,
@@ -19,7 +22,9 @@ from atomlens.client import (
 )
 from atomlens.client.local import LocalTransport
 from atomlens.client.probe.request import probe_request
+from atomlens.client.testing import serve
 from atomlens.v1 import probes_pb2
+from tests.server.published import Published
 
 from .conftest import MODELS, WATER
 
@@ -86,3 +91,43 @@ def test_errors_of_probes_are_the_clients(
     with pytest.raises(error) as caught:
         next(iter(answers))
     assert caught.value.field == field
+
+
+def test_refresh(toy_repository: Path, tmp_path: Path) -> None:
+    """A version that was published is served when the directory is looked at; one that is broken is told."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+    with Client.local(published.root) as client:
+        before = client.explain(WATER, published.name).energy
+        assert before is not None
+        published.publish(2)
+        assert client.explain(WATER, published.name).energy == before
+        statuses = client.refresh_models()
+        assert [(str(one), one.state, one.is_default) for one in statuses] == [
+            (f"{published.name}@1", "ready", False),
+            (f"{published.name}@2", "ready", True),
+        ]
+        assert client.explain(WATER, published.name).energy == pytest.approx(before + 3.0, abs=1e-6)
+        published.publish(3, b"no graph")
+        assert client.refresh_models()[-1].state == "failed"
+        shutil.rmtree(published.root)
+        with pytest.raises(UnusableModelError, match=r"repository: .* is no model repository") as caught:
+            client.refresh_models()
+        assert caught.value.reason == "REPOSITORY_TROUBLE"
+        assert client.explain(WATER, published.name).energy == pytest.approx(before + 3.0, abs=1e-6)
+
+
+def test_refresh_asynchronously(toy_repository: Path, tmp_path: Path) -> None:
+    """The same, awaited, over a connection and in this process."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+
+    async def versions(address: str) -> None:
+        async with AsyncClient(address) as far, AsyncClient.local(published.root) as near:
+            published.publish(2)
+            for client in (far, near):
+                told = [str(status) for status in await client.refresh_models()]
+                assert told == [f"{published.name}@1", f"{published.name}@2"]
+
+    with serve(published.root, models_poll_seconds=0.0) as server:
+        asyncio.run(versions(server.address))

@@ -68,16 +68,20 @@ def test_it_looks_again_and_again() -> None:
 
 
 def test_an_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """With its trace; what was loaded serves on."""
+    """With its trace, and what was loaded serves on; who asked for the look is told."""
 
     async def main() -> None:
         repository = Looked()
         repository.let_go.set()
         repository.error = RuntimeError("a mistake")
-        await RepositoryWatcher(repository, 0.0).refresh()
+        watch = asyncio.create_task(RepositoryWatcher(repository, 1e-4).watch())
+        await until(lambda: "the repository could not be looked at" in caplog.text)
+        watch.cancel()
+        await asyncio.wait([watch])
+        with pytest.raises(RuntimeError, match="a mistake"):
+            await RepositoryWatcher(repository, 0.0).refresh()
 
     asyncio.run(main())
-    assert "the repository could not be looked at" in caplog.text
     assert "RuntimeError: a mistake" in caplog.text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from atomlens.client.elements import SYMBOLS
+from atomlens.client.errors import UnusableModelError
 from atomlens.client.structure import Structure
 from atomlens.v1 import card_pb2, model_service_pb2
 
@@ -155,6 +156,15 @@ class Card:
             ("licence", self.licence),
             ("digest", status.digest),
         ]
+
+
+def refreshed(message: model_service_pb2.RefreshModelsResponse) -> list[ModelStatus]:
+    """Return what became of each version; raises `UnusableModelError` where not all could be looked at."""
+    if message.trouble:
+        raise UnusableModelError(
+            f"the server's repository: {message.trouble}", reason="REPOSITORY_TROUBLE", field="models"
+        )
+    return [ModelStatus.from_proto(status) for status in message.models]
 
 
 def _state(number: int) -> str:

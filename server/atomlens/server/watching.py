@@ -27,7 +27,10 @@ class RepositoryWatcher:
         try:
             while self._poll_seconds:
                 await asyncio.sleep(self._poll_seconds)
-                await self._look(again=False)
+                try:
+                    await self._look(again=False)
+                except Exception:  # what was loaded serves on
+                    log.exception("the repository could not be looked at")
             await asyncio.get_running_loop().create_future()  # that nobody ever settles
         finally:
             self._repository.leave()
@@ -38,10 +41,7 @@ class RepositoryWatcher:
 
     async def _look(self, again: bool) -> None:
         async with self._turn:
-            try:
-                await _in_thread(lambda: self._repository.refresh(again))
-            except Exception:  # what was loaded serves on
-                log.exception("the repository could not be looked at")
+            await _in_thread(lambda: self._repository.refresh(again))
 
 
 async def _in_thread(function: Callable[[], None]) -> None:

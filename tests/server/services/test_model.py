@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from prometheus_client import generate_latest
 
+from atomlens.server.errors import BundleError
 from atomlens.server.repository import Repository
 from atomlens.server.services.translation import DETAILS
 from atomlens.v1.explanations_pb2 import ModelSelector
 from atomlens.v1.model_service_pb2 import (
+    MODEL_STATE_FAILED,
+    MODEL_STATE_READY,
     GetEmbeddingRequest,
     GetEmbeddingResponse,
     GetModelRequest,
     ListModelsRequest,
+    RefreshModelsRequest,
 )
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
+from tests.server.published import Published
 
 
 def test_models_are_listed_and_told(serving: Callable[..., Any]) -> None:
@@ -114,3 +121,76 @@ def test_an_embedding_that_is_not_to_be_had(
     error = embedding_of(serving, name, digest)
     assert isinstance(error, grpc.aio.AioRpcError)
     assert (error.code(), reason(error)) == (code, word)
+
+
+def test_a_refresh_answers_when_what_is_new_is_served(
+    serving: Callable[..., Any], toy_repository: Path, tmp_path: Path
+) -> None:
+    """With the state of every version; the next call by the name alone gets it."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+
+    async def main() -> None:
+        async with serving(models=published.root, models_poll_seconds=0.0) as (_, channel):
+            service: Any = ModelServiceStub(channel)
+            published.publish(2)
+            published.publish(3, b"no graph")
+            told = await service.RefreshModels(RefreshModelsRequest())
+            assert [(one.version, one.state, one.is_default) for one in told.models] == [
+                (1, MODEL_STATE_READY, False),
+                (2, MODEL_STATE_READY, True),
+                (3, MODEL_STATE_FAILED, False),
+            ]
+            assert (await service.ListModels(ListModelsRequest())).models == told.models
+            assert (await service.GetModel(GetModelRequest(name=published.name))).status.version == 2
+            published.remove(1)
+            told = await service.RefreshModels(RefreshModelsRequest())
+            assert [one.version for one in told.models] == [2, 3]
+
+    asyncio.run(main())
+
+
+def test_a_start_without_the_highest_version(
+    serving: Callable[..., Any], toy_repository: Path, tmp_path: Path
+) -> None:
+    """Serves an older one under the name alone, and says so; where no version can serve it is no start."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+    published.publish(2, b"no graph")
+
+    async def main() -> None:
+        async with serving(models=published.root) as (_, channel):
+            service: Any = ModelServiceStub(channel)
+            assert (await service.GetModel(GetModelRequest(name=published.name))).status.version == 1
+            listed = await service.ListModels(ListModelsRequest())
+            assert [one.state for one in listed.models] == [MODEL_STATE_READY, MODEL_STATE_FAILED]
+        published.remove(1)
+        with pytest.raises(BundleError, match="there is no model that can be served"):
+            async with serving(models=published.root):
+                pass
+
+    asyncio.run(main())
+
+
+def test_states_and_loads_are_told_to_metrics(
+    serving: Callable[..., Any], toy_repository: Path, tmp_path: Path
+) -> None:
+    """From the start on."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+
+    async def main() -> None:
+        async with serving(models=published.root, models_poll_seconds=0.0) as (server, channel):
+            service: Any = ModelServiceStub(channel)
+            published.publish(2, b"no graph")
+            await service.RefreshModels(RefreshModelsRequest())
+            text = generate_latest(server.metrics.registry).decode()
+        for line in (
+            f'atomlens_model_state{{model="{published.name}",state="ready",version="1"}} 1.0',
+            f'atomlens_model_state{{model="{published.name}",state="failed",version="2"}} 1.0',
+            'atomlens_model_loads_total{outcome="succeeded"} 1.0',
+            'atomlens_model_loads_total{outcome="failed"} 1.0',
+        ):
+            assert line in text
+
+    asyncio.run(main())
