@@ -38,7 +38,7 @@ class Method:
 
     path: str  # /atomlens.v1.ExplanationService/Explain
     priority: Priority  # of its calls, where they do not say otherwise
-    stream: str = ""  # its name, where calls are streams
+    stream: str = ""  # where calls are streams, of which kind: explain or probe
 
 
 @dataclass(frozen=True, slots=True)

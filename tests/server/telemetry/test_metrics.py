@@ -110,19 +110,6 @@ def test_loads_and_reloads_are_counted_by_their_outcome(
     assert value(metrics, "atomlens_reloads_total", what="tokens", outcome=outcome) == 1
 
 
-def test_live_values_are_read_when_they_are_asked_for(metrics: Metrics) -> None:
-    """One value, or one for each combination of labels."""
-    waiting: dict[tuple[str, ...], float] = {("interactive",): 3.0}
-    metrics.live("atomlens_queue_atoms", lambda: waiting)
-    metrics.live("atomlens_ready", lambda: 1.0)
-    assert value(metrics, "atomlens_queue_atoms", priority="interactive") == 3
-    waiting[("bulk",)] = 9.0
-    assert value(metrics, "atomlens_queue_atoms", priority="bulk") == 9
-    assert value(metrics, "atomlens_ready") == 1
-    with pytest.raises(KeyError, match="atomlens_nothing"):
-        metrics.live("atomlens_nothing", lambda: 0.0)
-
-
 def test_threads_that_tell_at_once_lose_nothing(metrics: Metrics) -> None:
     """Whichever makes a combination of labels first, all count in the same one."""
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.request import urlopen
 
@@ -26,8 +24,8 @@ from atomlens.server.telemetry.table import METRICS
 from atomlens.v1.explanation_service_pb2 import ExplainRequest
 from atomlens.v1.explanation_service_pb2_grpc import ExplanationServiceStub
 from atomlens.v1.explanations_pb2 import ModelSelector
-from tests.authority import DAY, Authority
 from tests.server.telemetry.collector import Collector, listening
+from tests.server.telemetry.running import in_a_loop, until, value
 
 Serving = Callable[..., Any]
 Pack = Callable[[Structures], Any]
@@ -37,27 +35,6 @@ WATER = Structure([8, 1, 1], [[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76,
 # Metrics that not every server has: of containers with a limit, and of certificates.
 CONDITIONAL = {"atomlens_memory_limit_bytes", "atomlens_certificate_expiry_timestamp_seconds"}
 SPAN = SpanContext(0xABC, 0xDEF, False, TraceFlags(1))
-
-
-def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in an event loop of its own."""
-
-    @wraps(test)
-    def run(**fixtures: Any) -> None:
-        asyncio.run(test(**fixtures))
-
-    return run
-
-
-def value(server: Any, name: str, **labels: str) -> float:
-    """Return what a server tells under a name; 0 for what it does not tell."""
-    return float(server.metrics.registry.get_sample_value(name, labels) or 0)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Let others go on until a condition holds."""
-    while not holds():
-        await asyncio.sleep(0)
 
 
 async def everything(client: AsyncClient) -> None:
@@ -86,7 +63,6 @@ async def test_a_server_tells_all_metrics_of_the_table(serving: Serving) -> None
 async def test_what_was_done_is_counted(serving: Serving) -> None:
     """Calls, structures, batches, waiting, padding, and points of probes."""
     async with serving() as (server, _), AsyncClient(server.address) as client:
-        assert value(server, "atomlens_ready") == 1
         await everything(client)
         assert value(server, "atomlens_calls_total", method=EXPLAIN, code="OK") == 1
         assert value(server, "atomlens_structures_total", model=ENERGY) == 3
@@ -99,38 +75,6 @@ async def test_what_was_done_is_counted(serving: Serving) -> None:
         assert value(server, "atomlens_probe_points_total") == 3
         assert value(server, "atomlens_context_cache_bytes") > 0
         assert value(server, "atomlens_model_state", model=ENERGY, version="1", state="ready") == 1
-        assert value(server, "atomlens_workers") == value(server, "atomlens_workers_idle") == 1
-        assert value(server, "atomlens_streams_limit", kind="Probe") == server.settings.probe_streams
-        assert value(server, "atomlens_queue_cost_limit") == server.settings.max_queue_cost
-    assert value(server, "atomlens_ready") == 0
-
-
-@in_a_loop
-async def test_what_waits_is_told_while_it_waits(
-    serving: Serving, pack: Pack, water: Structures, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In atoms and pairs, by priority; and so are the streams that are open."""
-    async with serving() as (server, channel), AsyncClient(server.address) as client:
-        stub: Any = ExplanationServiceStub(channel)
-        batcher = server._engine.batcher
-        monkeypatch.setattr(batcher._crew, "idle", 0)  # as if all workers had something to do
-        request = ExplainRequest(model=ModelSelector(name=ENERGY), structures=pack(water))
-        waiting = stub.Explain(request)
-        streaming = client.stream([WATER], ENERGY)
-        answer = asyncio.ensure_future(anext(streaming))
-        await until(lambda: value(server, "atomlens_queue_cost") == 18)
-        for priority in ("interactive", "bulk"):
-            assert value(server, "atomlens_queue_jobs", priority=priority) == 1
-            assert value(server, "atomlens_queue_atoms", priority=priority) == 3
-            assert value(server, "atomlens_queue_pairs", priority=priority) == 6
-        assert value(server, "atomlens_streams_open", kind="ExplainStream") == 1
-        assert value(server, "atomlens_calls_in_progress", method=EXPLAIN) == 1
-        monkeypatch.undo()
-        batcher._crew.add([])
-        await asyncio.gather(waiting, answer)
-        await streaming.aclose()
-        await until(lambda: value(server, "atomlens_streams_open", kind="ExplainStream") == 0)
-        assert value(server, "atomlens_queue_cost") == 0
 
 
 @in_a_loop
@@ -247,16 +191,6 @@ async def test_spans_of_a_call_lie_below_that_of_its_client(serving: Serving) ->
     attributes = {one.key: one.value for one in calls["Explain"].attributes}
     assert attributes["atomlens.structures"].int_value == 1
     assert attributes["atomlens.request_id"].string_value
-
-
-@in_a_loop
-async def test_the_end_of_the_certificate_is_told(serving: Serving, tmp_path: Path) -> None:
-    """As a point in time, from which alerts count the days that are left."""
-    pair = Authority(tmp_path).issue("server", 10 * DAY)
-    name = "atomlens_certificate_expiry_timestamp_seconds"
-    async with serving(tls_cert=pair.cert, tls_key=pair.key) as (server, _):
-        ends = value(server, name, certificate="server")
-    assert ends == pytest.approx(np.datetime64("now").astype(int) + 10 * 86400, abs=3600)
 
 
 @in_a_loop

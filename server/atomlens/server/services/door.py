@@ -74,4 +74,6 @@ class Door:
 def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
     streams = method.client_streaming or method.server_streaming
     path = f"/{service.full_name}/{method.name}"
-    return Method(path, Priority.BULK, method.name) if streams else Method(path, Priority.INTERACTIVE)
+    if not streams:
+        return Method(path, Priority.INTERACTIVE)
+    return Method(path, Priority.BULK, method.name.removesuffix("Stream").lower())

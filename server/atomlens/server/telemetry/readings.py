@@ -23,7 +23,7 @@ def read_server(metrics: Metrics, settings: ServerSettings, security: Security, 
     build: Values = {(version("atomlens"), settings.provider): 1.0}
     metrics.live("atomlens_build_info", lambda: build)
     metrics.live("atomlens_queue_cost_limit", lambda: settings.max_queue_cost)
-    streams: Values = {("all",): float(settings.max_streams), ("Probe",): float(settings.probe_streams)}
+    streams: Values = {("all",): float(settings.max_streams), ("probe",): float(settings.probe_streams)}
     metrics.live("atomlens_streams_limit", lambda: streams)
     limit = memory_limit()
     if limit is not None:
