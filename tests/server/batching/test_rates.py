@@ -26,6 +26,7 @@ def test_the_time_of_full_batches_is_told_by_cost() -> None:
         rates.note("a", BATCH, 10.0)
         rates.note("b", BATCH // 2, 1.0)
     rates.note("a", 1, 10.0)
+    assert rates.slowest_ms_per_cost == pytest.approx(0.01)
     assert rates.ms({"a": 5 * BATCH, "b": BATCH}) == pytest.approx(50.0 + 2.0)
 
 

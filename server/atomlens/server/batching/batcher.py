@@ -63,9 +63,10 @@ class Batcher:
             UnavailableError: the server is leaving.
         """
         self._check_caller(caller)
-        if len(works) == 1 and (computed := self._trifle(model, works[0])) is not None:
+        loads = [work.load for work in works]
+        if len(works) == 1 and (computed := self._trifle(model, works[0], loads[0])) is not None:
             return [computed]
-        jobs = [self._job(model, work, caller) for work in works]
+        jobs = [self._job(model, work, load, caller) for work, load in zip(works, loads, strict=True)]
         party = Party(caller, sum(job.load.cost for job in jobs), jobs)
         if not patient:
             self._check_time(party)
@@ -139,22 +140,22 @@ class Batcher:
         if self._loop.time() >= caller.deadline:
             raise self._refusal(DeadlineError("the deadline passed before the work was queued"))
 
-    def _trifle(self, model: Model, work: Work) -> Computed | None:
+    def _trifle(self, model: Model, work: Work, load: Load) -> Computed | None:
         """Compute work right here if nothing else is computed and the last of its kind took no time."""
-        kind, cost = _kind(model, work), work.load.cost
+        kind, cost = _kind(model, work), load.cost
         if not (self._crew.is_idle and self._crew.rates.is_trifle(kind, cost)):
             return None
         (outputs,), compute_ms = self._crew.outputs(model, kind, [work], cost)
         return Computed(outputs, 0.0, compute_ms, cost)
 
-    def _job(self, model: Model, work: Work, caller: Caller) -> Job:
+    def _job(self, model: Model, work: Work, load: Load, caller: Caller) -> Job:
         done: asyncio.Future[Computed] = self._loop.create_future()
-        return Job(caller, _kind(model, work), work.load, self._loop.time(), done, model, work)
+        return Job(caller, _kind(model, work), load, self._loop.time(), done, model, work)
 
     def _check_time(self, party: Party) -> None:
         """Raise DeadlineError if the work surely takes longer than anybody waits for it."""
         left = party.caller.deadline - self._loop.time()
-        if left == math.inf:
+        if left == math.inf or self._forecast.is_soon(party.cost, left):
             return
         needed = self._forecast.needed_seconds(party.caller.priority, party.jobs)
         if needed > SURE * left:

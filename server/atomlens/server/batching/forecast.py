@@ -23,6 +23,11 @@ class Forecast:
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
 
+    def is_soon(self, cost: int, seconds: float) -> bool:
+        """Return whether so much and all that waits is done in time even if all of it takes longest."""
+        cost += sum(self._crew.queue.cost.values())
+        return 1e-3 * cost * self._crew.rates.slowest_ms_per_cost <= seconds
+
     def needed_seconds(self, priority: Priority, jobs: Sequence[Job]) -> float:
         """Return the time that jobs queued now need: for what is computed before them, and for themselves."""
         crew, own = self._crew, Counter[object]()

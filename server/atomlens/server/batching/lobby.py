@@ -53,15 +53,18 @@ class Lobby:
 
     def obstacle(self, caller: Caller, cost: int) -> Obstacle | None:
         """Return why work of that cost cannot enter now; None where it can."""
-        held, bulk = sum(self._queue.cost.values()), self._queue.cost[Priority.BULK]
-        mine = self._queue.client_cost(caller.client)
-        bounds = [("QUEUE_FULL", "the queue", held, self._most, "`max_queue_cost`")]
-        if caller.priority is Priority.BULK:
-            bounds.append(("QUEUE_FULL", "bulk work", bulk, self._most_bulk, "3/4 of `max_queue_cost`"))
-        bounds.append((CLIENT_FULL, "this client", mine, self._most_of_client, "`max_client_cost`"))
-        for reason, what, there, most, name in bounds:
-            if there and there + cost > most:
-                return Obstacle(reason, _told(what, there, cost, most, name), there + cost - most)
+        held, mine = sum(self._queue.cost.values()), self._queue.client_cost(caller.client)
+        if held and held + cost > self._most:
+            return _obstacle("QUEUE_FULL", "the queue", held, cost, self._most, "`max_queue_cost`")
+        bulk = self._queue.cost[Priority.BULK] if caller.priority is Priority.BULK else 0
+        if bulk and bulk + cost > self._most_bulk:
+            return _obstacle(
+                "QUEUE_FULL", "bulk work", bulk, cost, self._most_bulk, "3/4 of `max_queue_cost`"
+            )
+        if mine and mine + cost > self._most_of_client:
+            return _obstacle(
+                CLIENT_FULL, "this client", mine, cost, self._most_of_client, "`max_client_cost`"
+            )
         return None
 
     def wait(self, party: Party) -> None:
@@ -100,8 +103,9 @@ def _priority(party: Party) -> Priority:
     return party.caller.priority
 
 
-def _told(what: str, there: int, cost: int, most: int, name: str) -> str:
-    return (
+def _obstacle(reason: str, what: str, there: int, cost: int, most: int, name: str) -> Obstacle:
+    told = (
         f"the queue is full for {what}: a cost of {there} waits, {cost} would come to it, and {name} allows "
         f"{most} (atoms + pairs)"
     )
+    return Obstacle(reason, told, there + cost - most)

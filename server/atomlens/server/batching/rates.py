@@ -38,13 +38,15 @@ class Rates:
         self._full_cost = batch_cost / FULL
         self._last: dict[Kind, float] = {}  # ms per cost of the last batch, however small
         self._full: dict[Kind, Rate] = {}
+        self.slowest_ms_per_cost = 0.0  # of all kinds, ever
 
     def note(self, kind: Kind, cost: int, ms: float) -> None:
         """Remember the time that a batch took."""
         ms_per_cost = ms / max(cost, 1)
         self._last[kind] = ms_per_cost
         if cost >= self._full_cost:
-            self._full[kind] = self._full.get(kind, Rate(0.0, 0)).then(ms_per_cost)
+            rate = self._full[kind] = self._full.get(kind, Rate(0.0, 0)).then(ms_per_cost)
+            self.slowest_ms_per_cost = max(self.slowest_ms_per_cost, rate.ms_per_cost)
 
     def is_trifle(self, kind: Kind, cost: int) -> bool:
         """Return whether work takes no time worth mentioning, as the last of its kind did."""
