@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from atomlens.server.arena import ARENA
 from atomlens.server.bundle import ATOMS, MOLECULES
 from atomlens.server.card import Card
 from atomlens.server.errors import BundleError, EngineError
@@ -181,7 +182,9 @@ def _open(file: str, graph: bytes, provider: str, threads: int) -> ort.Inference
     if on_gpu:
         ort.preload_dlls()
     tf32 = "1" if provider == "cuda-tf32" else "0"
-    chosen = (name, CUDA | {"use_tf32": tf32}) if on_gpu else name
+    chosen = (name, CUDA | ARENA.cuda | {"use_tf32": tf32}) if on_gpu else name
+    if not on_gpu:
+        ARENA.share(options)
     try:
         session = ort.InferenceSession(graph, options, providers=[chosen])
     except Exception as error:  # the runtime's own errors share no base class

@@ -23,6 +23,7 @@ VALUES: dict[str, Any] = {  # of settings that no example fits
     "log_level": "debug",
     "log_calls": "failed",
 }
+TOGETHER = ("tls_cert", "tls_key", "tls_client_ca")  # which are given all or not at all
 
 
 def test_flags_come_before_the_environment_and_both_before_defaults() -> None:
@@ -44,7 +45,8 @@ def test_every_setting_has_a_variable_of_its_type_and_a_help_text(name: str) -> 
     """A value comes out of the environment equal to one that is set in Python; an empty one is not given."""
     one = next(one for one in fields(ServerSettings) if one.name == name)
     value = VALUES.get(name, EXAMPLES[one.metadata["kind"]])
-    settings = ServerSettings.from_environment({}, {PREFIX + name.upper(): str(value)})
+    beside = {other: Path(other) for other in TOGETHER if name in TOGETHER and other != name}
+    settings = ServerSettings.from_environment(beside, {PREFIX + name.upper(): str(value)})
     assert getattr(settings, name) == value
     assert ServerSettings.from_environment({}, {PREFIX + name.upper(): ""}) == ServerSettings()
     assert one.default is None or isinstance(value, type(one.default))

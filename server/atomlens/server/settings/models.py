@@ -25,7 +25,9 @@ class ModelsSettings(Concern):
         "cpu, cuda or cuda-tf32; a provider that is not to be had is an error",
         metavar="cpu|cuda|cuda-tf32",
     )
-
+    runtime_memory_mib: int = setting(
+        0, "memory in MiB that models may compute in; 0 for all there is, and batches are halved beyond it"
+    )
     models_poll_seconds: float = setting(
         10.0, "seconds between looks for new versions; 0 looks only when asked to"
     )
@@ -36,7 +38,7 @@ class ModelsSettings(Concern):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_not_negative("models_poll_seconds", "max_model_versions")
+        self._check_not_negative("models_poll_seconds", "max_model_versions", "runtime_memory_mib")
         self._check_positive("max_graph_mib")
         if self.max_graph_mib > MOST_MIB:
             raise ValueError(f"`max_graph_mib` must be at most {MOST_MIB}, got {self.max_graph_mib}")
