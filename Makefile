@@ -118,6 +118,10 @@ k8s:  ## render the Kubernetes overlays into k8s/rendered
 container-test: $(VENV)/.test  ## build the images and run the one for CPUs as hardened as it goes (podman or docker)
 	$(BIN)/python -m pytest container $(ARGS)
 
+MINUTES ?= 10
+soak: $(VENV)/.test  ## ask a server for random things (MINUTES, 10 if not given) and see that its memory stays flat
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+
 clean:  ## remove what the tasks installed
 	rm -rf $(VENV) $(VENV)-audit $(VENV)-schnetpack $(VENV)-triton $(PROTO_VENV) dist
 

@@ -20,7 +20,8 @@ PATIENT = StreamSettings(chunk_atoms=512, window_atoms=4096, backoff=BackoffSett
 KINDS = ("unary", "batch", "stream", "probe")
 AS_EXACT_AS_COMPANY_ALLOWS = 1e-4  # eV; toys are not trained, and the last bits depend on what is beside
 WATER = Structure([8, 1, 1], [[0.0, 0.0, 0.1], [0.0, 0.8, -0.5], [0.0, -0.8, -0.5]])
-GRID = Grid(np.full(3, -4.0), np.eye(3) * 0.1, (80, 80, 40))
+GRID = Grid(np.full(3, -4.0), np.eye(3) * 0.2, (40, 40, 40))
+SLAB_POINTS = 16_384  # four slabs
 
 
 class Load:
@@ -108,7 +109,9 @@ class Load:
             yield 1
 
     def _probed(self) -> bytes:
-        found = self._client.probe(WATER, "H", MODEL, grid=GRID).collect(progress=False)
+        found = self._client.probe(WATER, "H", MODEL, grid=GRID, slab_points=SLAB_POINTS).collect(
+            progress=False
+        )
         return bytes(found.values.tobytes())
 
 
