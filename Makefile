@@ -18,7 +18,7 @@ PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
 
-.PHONY: help demo test check audit proto train dashboards export study bench k8s container-test clean
+.PHONY: help demo test check audit proto train dashboards export study bench k8s container-test soak clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
