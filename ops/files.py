@@ -7,6 +7,7 @@ import json
 from ops.alerts import rules
 from ops.dashboard import dashboard
 from ops.reference import reference
+from ops.settings import settings
 
 MADE = "# Made by `make dashboards`; do not edit."
 OPERATOR = """apiVersion: monitoring.coreos.com/v1
@@ -27,4 +28,5 @@ def files() -> dict[str, str]:
         "ops/alerts.yaml": "\n".join([MADE, "groups:", *rules()]) + "\n",
         "ops/prometheus-rule.yaml": "\n".join([MADE, OPERATOR, *inner]) + "\n",
         "docs/metrics.md": reference(),
+        "docs/settings.md": settings(),
     }
