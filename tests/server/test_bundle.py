@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from atomlens.server.bundle import ATOMS, CARD, Bundle
+from atomlens.server.bundle import ATOMS, CARD, MAX_CARD_BYTES, Bundle
 from atomlens.server.errors import BundleError
 
 
@@ -81,4 +81,69 @@ def test_a_card_cannot_point_outside_its_directory(version: Path, name: str) -> 
     files = json.loads((version / CARD).read_text())["files"]
     rewrite(version, files=files | {name: secret})
     with pytest.raises(BundleError):
+        Bundle.load(version)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".hidden",
+        "with space",
+        "a" * 101,
+        "atoms.onnx\n",
+        "naïve",
+        "-flag",
+        "c:onnx",
+        "*",
+        "card.json",
+        "~root",
+    ],
+)
+def test_names_of_files_are_plain(version: Path, name: str) -> None:
+    """Letters, digits and a few signs: whatever a system or a shell might read into others."""
+    files = json.loads((version / CARD).read_text())["files"]
+    rewrite(version, files=files | {name: "00"})
+    with pytest.raises(BundleError, match="`files` must be plain names, got "):
+        Bundle.load(version)
+
+
+def test_a_card_names_few_files(version: Path) -> None:
+    """All of them are read."""
+    files = json.loads((version / CARD).read_text())["files"]
+    rewrite(version, files=files | {f"f{number}": "00" for number in range(20)})
+    with pytest.raises(BundleError, match="`files` may name 16 files, got 2"):
+        Bundle.load(version)
+
+
+def test_a_card_that_is_too_large_is_not_read(version: Path) -> None:
+    """Whatever fills it."""
+    with (version / CARD).open("ab") as card:
+        card.truncate(MAX_CARD_BYTES + 1)
+    with pytest.raises(BundleError, match=r"card\.json: may be 8 MiB, got 8\.0"):
+        Bundle.load(version)
+
+
+def test_every_file_may_be_so_large(version: Path) -> None:
+    """And no larger; the limit is for each by itself."""
+    assert Bundle.load(version, max_graph_mib=1).files
+    with (version / "verification.npz").open("ab") as file:
+        file.truncate(2**20 + 1)
+    with pytest.raises(BundleError, match=r"verification\.npz: may be 1 MiB, got 1\.0"):
+        Bundle.load(version, max_graph_mib=1)
+
+
+def test_every_graph_is_checked(version: Path) -> None:
+    """Also one that the card merely names, with its own name in the error."""
+    files = json.loads((version / CARD).read_text())["files"]
+    (version / "more.onnx").write_bytes(b"no graph")
+    rewrite(version, files=files | {"more.onnx": hashlib.sha256(b"no graph").hexdigest()})
+    with pytest.raises(BundleError, match=r"more\.onnx: no graph the runtime can load"):
+        Bundle.load(version)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b'{"name": ' * 50_000, b"\xff\xfe{}", b"{}" * 2, b"null"])
+def test_what_is_no_card_is_an_error(version: Path, text: bytes) -> None:
+    """However deep it nests; never a crash."""
+    (version / CARD).write_bytes(text)
+    with pytest.raises(BundleError, match=r"^card\.json: "):
         Bundle.load(version)
