@@ -19,7 +19,7 @@ BATCH = 100
 
 
 def foretold(check: Callable[[Crew, Forecast], None]) -> None:
-    """Check what is foretold of two workers, for whom "a" takes 10 ms a cost, "b" takes 1 ms, and 300 wait."""
+    """Check what is foretold of two workers: "a" takes 10 ms a cost, "b" takes 1 ms, and 300 wait."""
 
     async def main() -> None:
         crew = Crew(2, BATCH, Unobserved(), lambda: None)

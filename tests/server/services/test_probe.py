@@ -336,6 +336,20 @@ async def test_bad_requests(
 
 
 @in_a_loop
+async def test_a_structure_over_the_limit_is_refused_before_it_queues(
+    serving: Serving, pack: Pack, water: Structures
+) -> None:
+    """Its cost, 3 atoms and 6 pairs, is named with the limit; no worker has heard of it."""
+    async with serving(max_structure_cost=8) as (server, channel):
+        told = await refused(stub(channel).Probe(ask(pack(water))))
+        waited = server.metrics.registry.get_sample_value(
+            "atomlens_queue_seconds_count", {"priority": "bulk"}
+        )
+    assert told == (grpc.StatusCode.INVALID_ARGUMENT, "STRUCTURE_TOO_LARGE", "structures[0].positions")
+    assert not waited
+
+
+@in_a_loop
 async def test_no_place(serving: Serving, pack: Pack, water: Structures) -> None:
     """A request that does not say where probes sit is refused."""
     request = probes_pb2.ProbeRequest(
