@@ -35,6 +35,7 @@ from atomlens.v1.explanations_pb2 import Explanations, ModelSelector
 from atomlens.v1.model_service_pb2 import ModelState, ModelStatus, RefreshModelsRequest
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
 from atomlens.v1.probes_pb2 import ProbeRequest
+from tests.served import Served
 from tests.server.published import Published
 
 MODEL = ModelSelector(name="toy-schnet-energy")
@@ -352,3 +353,17 @@ def test_a_stream_keeps_a_version_that_was_removed(scene: Callable[..., Any]) ->
             assert set(await here.refresh()) == {"2 ready"}
 
     asyncio.run(main())
+
+
+def test_a_server_leaves_in_good_order_while_it_loads(toy_repository: Path, tmp_path: Path) -> None:
+    """Neither the version it is at nor those that are left hold it up or hurt it."""
+    published = Published(toy_repository, tmp_path / "models")
+    published.publish(1)
+    server = Served(published.root, models_poll_seconds=0.001, max_model_versions=0)
+    hidden = [published.write(published.root / "hidden" / str(version), version) for version in range(2, 42)]
+    for version, directory in enumerate(hidden, 2):
+        directory.rename(published.path(version))
+    while not any("is loaded and warm" in line for line in server.lines[1:]):
+        assert server.process.poll() is None
+    assert server.terminate() == 0
+    assert any("stopped" in line for line in server.lines)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from atomlens.server import watching
 from atomlens.server.repository import Repository
 from atomlens.server.watching import RepositoryWatcher
 
@@ -142,3 +143,43 @@ def test_nobody_waits_for_a_volume_that_hangs() -> None:
     repository.let_go.set()
     hanging.join(PATIENCE)
     assert not hanging.is_alive()
+
+
+def test_who_closes_waits_for_the_look_that_goes_on() -> None:
+    """Which is told to end: a process does not end well while the runtime loads a graph."""
+
+    async def main() -> None:
+        repository = Looked()
+        watcher = RepositoryWatcher(repository, 0.0)
+        asking = asyncio.create_task(watcher.refresh())
+        await until(lambda: bool(repository.looks))
+        closing = asyncio.create_task(watcher.close())
+        await until(lambda: repository.left)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not closing.done()
+        repository.let_go.set()
+        await closing
+        await asking
+        assert not any(thread.name == "repository" for thread in threading.enumerate())
+
+    asyncio.run(main())
+
+
+def test_who_closes_does_not_wait_for_a_volume_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For longer than there is patience."""
+    monkeypatch.setattr(watching, "LAST_SECONDS", 0.0)
+
+    async def main() -> Looked:
+        repository = Looked()
+        watcher = RepositoryWatcher(repository, 0.0)
+        asking = asyncio.create_task(watcher.refresh())
+        await until(lambda: bool(repository.looks))
+        asking.cancel()
+        await watcher.close()
+        return repository
+
+    repository = asyncio.run(main())
+    (hanging,) = (thread for thread in threading.enumerate() if thread.name == "repository")
+    repository.let_go.set()
+    hanging.join(PATIENCE)

@@ -63,6 +63,9 @@ class Server:
         self._security = Security(settings, self.metrics.reloaded)
         self._telemetry = Telemetry(settings, self.metrics)
         self._engine: AsyncEngine
+        self._repository = _repository(settings)
+        self._repository.report_to(self.metrics)
+        self._watcher = RepositoryWatcher(self._repository, settings.models_poll_seconds)
         self._server: grpc.aio.Server | None = None
         self._watches: list[asyncio.Task[None]] = []
         self._is_ready = False
@@ -96,18 +99,17 @@ class Server:
         await self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._telemetry.start()
         await self._health_port.start()
-        repository = await self._load()
-        watcher = RepositoryWatcher(repository, self.settings.models_poll_seconds)
-        self._engine = AsyncEngine(repository, self.settings, self.metrics)
+        await self._load()
+        self._engine = AsyncEngine(self._repository, self.settings, self.metrics)
         read_engine(self.metrics, self._engine)
         self._server = make_server(self.settings)
-        self._add_services(self._server, self._engine, watcher)
+        self._add_services(self._server, self._engine)
         self.address = listened("address", self.settings.address, self._server, self._security)
         await self._server.start()
-        watches = (self._security.watch(), watcher.watch())
+        watches = (self._security.watch(), self._watcher.watch())
         self._watches = [asyncio.create_task(watch) for watch in watches]
         await self._tell(health_pb2.HealthCheckResponse.SERVING)
-        models = ", ".join(f"{model.name}@{model.version}" for model in repository.models)
+        models = ", ".join(f"{model.name}@{model.version}" for model in self._repository.models)
         log.info("serving %s on %s (%s)", models, self.address, self.settings.provider)
 
     async def stop(self, grace_seconds: float | None = None) -> None:
@@ -123,26 +125,18 @@ class Server:
         if self._server is not None:
             await self._server.stop(grace)
             await self._engine.close()
+        await self._watcher.close()
         await self._health_port.stop()
         await self._telemetry.stop()
         log.info("stopped")
 
-    async def _load(self) -> Repository:
-        """Return the repository, with one model at least."""
-        settings = self.settings
-        repository = Repository(
-            path=settings.models,
-            provider=settings.provider,
-            max_graph_mib=settings.max_graph_mib,
-            max_versions=settings.max_model_versions,
-        )
-        repository.report_to(self.metrics)
-        await asyncio.to_thread(repository.refresh)
-        if not repository.models:
-            raise BundleError(f"{repository.path}: there is no model that can be served")
-        return repository
+    async def _load(self) -> None:
+        """Load the models, of which one at least must serve."""
+        await self._watcher.refresh()
+        if not self._repository.models:
+            raise BundleError(f"{self._repository.path}: there is no model that can be served")
 
-    def _add_services(self, server: grpc.aio.Server, engine: AsyncEngine, watcher: RepositoryWatcher) -> None:
+    def _add_services(self, server: grpc.aio.Server, engine: AsyncEngine) -> None:
         door = Door(self._telemetry, self._security.guard)
         services: Any = Forgiving(server)
         explanation = ExplanationServicer(engine, self.settings, self._draining)
@@ -150,7 +144,7 @@ class Server:
             door.before(explanation, EXPLANATIONS), services
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
-            door.before(ModelServicer(engine.repository, watcher), MODELS), services
+            door.before(ModelServicer(self._repository, self._watcher), MODELS), services
         )
         open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             door.before(InferenceServicer(engine, self._draining), INFERENCE), services
@@ -162,3 +156,13 @@ class Server:
         self._is_ready = status == health_pb2.HealthCheckResponse.SERVING
         for service in ("", *SERVICES):
             await self._health.set(service, status)
+
+
+def _repository(settings: ServerSettings) -> Repository:
+    """Return the repository, of which nothing is read yet."""
+    return Repository(
+        path=settings.models,
+        provider=settings.provider,
+        max_graph_mib=settings.max_graph_mib,
+        max_versions=settings.max_model_versions,
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from atomlens.server.repository import Repository
 
+LAST_SECONDS = 5.0  # that a look may take when the server leaves
 log = logging.getLogger(__name__)
 
 
@@ -21,6 +22,7 @@ class RepositoryWatcher:
     def __init__(self, repository: Repository, poll_seconds: float) -> None:
         self._repository, self._poll_seconds = repository, poll_seconds
         self._turn = asyncio.Lock()
+        self._threads: list[threading.Thread] = []
 
     async def watch(self) -> None:
         """Look every so often until cancelled; whatever a look meets, the next one follows."""
@@ -41,32 +43,42 @@ class RepositoryWatcher:
 
     async def _look(self, again: bool) -> None:
         async with self._turn:
-            await _in_thread(lambda: self._repository.refresh(again))
+            await self._in_thread(lambda: self._repository.refresh(again))
+
+    async def close(self) -> None:
+        """Let a look that is going on end with the version it is at, but wait for no volume that hangs.
+
+        A process that ends while the runtime loads a graph would not end well.
+        """
+        self._repository.leave()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join, LAST_SECONDS)
+
+    async def _in_thread(self, function: Callable[[], None]) -> None:
+        """Run a function in a thread of its own, which goes on if nobody waits for it any more."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        thread = threading.Thread(target=_run, args=(function, done), name="repository", daemon=True)
+        self._threads = [*(one for one in self._threads if one.is_alive()), thread]
+        thread.start()
+        await done
 
 
-async def _in_thread(function: Callable[[], None]) -> None:
-    """Run a function in a thread of its own."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
+def _run(function: Callable[[], None], done: asyncio.Future[None]) -> None:
+    error = None
+    try:
+        function()
+    except Exception as caught:
+        error = caught
+    try:
+        done.get_loop().call_soon_threadsafe(_settle, done, error)
+    except RuntimeError:  # the loop is closed: there is nobody to tell
+        log.debug("a look at the repository ended after the server")
 
-    def settle(error: Exception | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
 
-    def run() -> None:
-        error = None
-        try:
-            function()
-        except Exception as caught:
-            error = caught
-        try:
-            loop.call_soon_threadsafe(settle, error)
-        except RuntimeError:  # the loop is closed: there is nobody to tell
-            log.debug("a look at the repository ended after the server")
-
-    threading.Thread(target=run, name="repository", daemon=True).start()
-    await done
+def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
