@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from atomlens.open_inference import open_inference_pb2, open_inference_pb2_grpc
+from atomlens.server.arena import ARENA
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.errors import BundleError
 from atomlens.server.ports import HealthPort, listened, make_server
@@ -132,6 +133,7 @@ class Server:
 
     async def _load(self) -> None:
         """Load the models, of which one at least must serve."""
+        ARENA.limit(self.settings.runtime_limit_mib)
         await self._watcher.refresh()
         if not self._repository.models:
             raise BundleError(f"{self._repository.path}: there is no model that can be served")

@@ -24,6 +24,25 @@ def test_polling_and_the_bound_of_versions_can_be_turned_off() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "limit", "expected"),
+    [
+        ({}, None, 0),
+        ({}, 4 * 2**30, 3072),
+        ({"runtime_memory_mib": 100}, 4 * 2**30, 100),
+        ({"provider": "cuda"}, 4 * 2**30, 0),
+        ({"provider": "cuda", "runtime_memory_mib": 100}, None, 100),
+    ],
+    ids=["nothing limits", "a container does", "both", "a container with a GPU", "a GPU and a setting"],
+)
+def test_models_leave_a_container_some_of_its_memory(
+    changes: dict[str, Any], limit: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless it is said how much they may take; of a GPU's memory its limit says nothing."""
+    monkeypatch.setattr("atomlens.server.settings.models.memory_limit", lambda: limit)
+    assert ModelsSettings(**changes).runtime_limit_mib == expected
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"provider": "gpu"}, "`provider` must be cpu or cuda or cuda-tf32, got 'gpu'"),
@@ -31,6 +50,7 @@ def test_polling_and_the_bound_of_versions_can_be_turned_off() -> None:
         ({"models_poll_seconds": float("inf")}, "`models_poll_seconds` must be finite and not negative"),
         ({"models_poll_seconds": float("nan")}, "`models_poll_seconds` must be finite and not negative"),
         ({"max_model_versions": -1}, "`max_model_versions` must be finite and not negative, got -1"),
+        ({"runtime_memory_mib": -1}, "`runtime_memory_mib` must be finite and not negative, got -1"),
         ({"max_graph_mib": 0}, "`max_graph_mib` must be positive, got 0"),
         ({"max_graph_mib": 2048}, "`max_graph_mib` must be at most 2047, got 2048"),
     ],

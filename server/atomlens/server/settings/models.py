@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 from atomlens.server.bundle import MAX_GRAPH_MIB
+from atomlens.server.container import memory_limit
 from atomlens.server.session import Provider
 from atomlens.server.settings.setting import Concern, setting
 
@@ -26,7 +27,9 @@ class ModelsSettings(Concern):
         metavar="cpu|cuda|cuda-tf32",
     )
     runtime_memory_mib: int = setting(
-        0, "memory in MiB that models may compute in; 0 for all there is, and batches are halved beyond it"
+        0,
+        "memory in MiB that models may compute in, beyond which batches are halved; "
+        "0 takes three quarters of what a container may use, and all there is elsewhere",
     )
     models_poll_seconds: float = setting(
         10.0, "seconds between looks for new versions; 0 looks only when asked to"
@@ -44,3 +47,13 @@ class ModelsSettings(Concern):
             raise ValueError(f"`max_graph_mib` must be at most {MOST_MIB}, got {self.max_graph_mib}")
         if self.provider not in get_args(Provider):
             raise ValueError(f"`provider` must be {' or '.join(get_args(Provider))}, got {self.provider!r}")
+
+    @property
+    def runtime_limit_mib(self) -> int:
+        """Memory in MiB that models may compute in, 0 for all there is.
+
+        A container that takes more than it may use is killed; a quarter is for all that is not the models'.
+        """
+        if self.runtime_memory_mib or self.provider != "cpu":  # of a GPU's memory the container knows nothing
+            return self.runtime_memory_mib
+        return 3 * (memory_limit() or 0) // 4 // 2**20

@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.calls import Priority
+from atomlens.server.container import memory_limit
 from atomlens.server.security.security import Security
 from atomlens.server.settings import ServerSettings
-from atomlens.server.telemetry.container import memory_limit
 from atomlens.server.telemetry.metrics import Metrics
 
 Read = Callable[[], float]
@@ -54,3 +54,4 @@ def read_engine(metrics: Metrics, engine: AsyncEngine) -> None:
     metrics.live("atomlens_workers", lambda: batcher.workers)
     metrics.live("atomlens_workers_idle", lambda: batcher.idle_workers)
     metrics.live("atomlens_context_cache_bytes", lambda: engine.context_bytes)
+    metrics.live("atomlens_repository_seen_timestamp_seconds", lambda: engine.repository.seen)

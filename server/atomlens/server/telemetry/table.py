@@ -175,6 +175,13 @@ SECTIONS: dict[str, tuple[Metric, ...]] = {
         Metric(
             "atomlens_model_loads_total", "counter", "Versions that were loaded or were not.", ("outcome",)
         ),
+        Metric(
+            "atomlens_repository_seen_timestamp_seconds",
+            "live",
+            "When the repository was last seen whole, in seconds since 1970.",
+            (),
+            "timestamp_seconds",
+        ),
     ),
     "Memory": (
         Metric("atomlens_memory_limit_bytes", "live", "Memory that the container may use.", (), "bytes"),

@@ -1,4 +1,4 @@
-"""`atomlens.server.telemetry.container`."""
+"""`atomlens.server.container`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from atomlens.server.telemetry.container import memory_limit
+from atomlens.server.container import memory_limit
 
 
 @pytest.mark.parametrize(
