@@ -394,7 +394,7 @@ def test_a_repository_that_vanishes_for_a_while_serves_on(
 ) -> None:
     """As volumes do; what is wrong is logged once, and so is its end."""
     repository = Repository.open(published.root)
-    model = repository.find(published.name)
+    model, seen = repository.find(published.name), repository._seen
     away = published.root.rename(published.root.with_name("away"))
     if trouble == "empty":
         published.root.mkdir()
@@ -402,7 +402,7 @@ def test_a_repository_that_vanishes_for_a_while_serves_on(
         published.root.touch()
     for _ in range(2):
         repository.refresh()
-        assert repository.find(published.name) is model
+        assert (repository.find(published.name), repository._seen) == (model, seen)
     wrong = {"gone": "No such file", "empty": "has no model any more", "a file": "Not a directory"}[trouble]
     assert wrong in repository.trouble
     assert caplog.text.count(wrong) == 1
@@ -415,6 +415,8 @@ def test_a_repository_that_vanishes_for_a_while_serves_on(
     with caplog.at_level("INFO"):
         repository.refresh()
     assert (repository.trouble, repository.find(published.name).version) == ("", 2)
+    assert repository._seen > seen
+    assert repository.unseen_seconds >= 0
     assert f"{published.root}: can be read again" in caplog.text
 
 

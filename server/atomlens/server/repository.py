@@ -53,7 +53,8 @@ class Repository:
         """
         self.path, self.provider = path or BUNDLED, provider
         self.trouble = ""  # what kept the last look from seeing all there is
-        self.looked = 0.0  # when the last look ended, in seconds since 1970
+        self._seen = time.monotonic()  # when a look last saw all there is
+        self._was_seen = False  # by any look
         self._max_graph_mib = max_graph_mib
         self._report = StateReport()
         self._forget: Callable[[str], None] | None = None
@@ -102,6 +103,11 @@ class Repository:
         """Versions that are not served any more and that calls still use."""
         return self._stock.draining
 
+    @property
+    def unseen_seconds(self) -> float:
+        """Time since a look saw all there is."""
+        return time.monotonic() - self._seen
+
     def find(self, name: str, digest: str = "") -> Model:
         """Return the model called MODEL, in its highest version that is ready, or MODEL@VERSION.
 
@@ -139,12 +145,12 @@ class Repository:
             ProviderError: the provider is not to be had, at the first look.
         """
         with self._looking:
-            if not self.looked:
+            if not self._was_seen:
                 check_provider(self.provider)
             try:
                 trouble = self._stock.follow(Listing.read(self.path), again)
             except UnreadableError as error:
-                if not self.looked:
+                if not self._was_seen:
                     raise
                 trouble = str(error)
             self._settle(trouble)
@@ -163,7 +169,8 @@ class Repository:
             log.info("%s has drained: its memory is free", entry)
             if self._forget and all(entry.digest != model.digest for model in self.models):
                 self._forget(entry.digest)
-        self.trouble, self.looked = trouble, time.time()
+        self.trouble, self._was_seen = trouble, True
+        self._seen = self._seen if trouble else time.monotonic()
         self._report.tell(self.entries)
 
     def _publish(self, entries: Iterable[Entry]) -> None:
@@ -188,7 +195,7 @@ class Repository:
         except UnreadableError as error:
             return replace(failed, reason=str(error), identity=None)
         except ProviderError:
-            if not self.looked:
+            if not self._was_seen:
                 raise
             return replace(failed, reason=f"the provider {self.provider} is not to be had", identity=None)
         except (BundleError, EngineError) as error:

@@ -54,4 +54,4 @@ def read_engine(metrics: Metrics, engine: AsyncEngine) -> None:
     metrics.live("atomlens_workers", lambda: batcher.workers)
     metrics.live("atomlens_workers_idle", lambda: batcher.idle_workers)
     metrics.live("atomlens_context_cache_bytes", lambda: engine.context_bytes)
-    metrics.live("atomlens_repository_seen_timestamp_seconds", lambda: engine.repository.seen)
+    metrics.live("atomlens_repository_unseen_seconds", lambda: engine.repository.unseen_seconds)

@@ -176,11 +176,11 @@ SECTIONS: dict[str, tuple[Metric, ...]] = {
             "atomlens_model_loads_total", "counter", "Versions that were loaded or were not.", ("outcome",)
         ),
         Metric(
-            "atomlens_repository_seen_timestamp_seconds",
+            "atomlens_repository_unseen_seconds",
             "live",
-            "When the repository was last seen whole, in seconds since 1970.",
+            "Time since the repository was last seen whole.",
             (),
-            "timestamp_seconds",
+            "seconds",
         ),
     ),
     "Memory": (
