@@ -86,6 +86,26 @@ def test_work_of_any_cost_may_enter_where_there_is_no_other(priority: Any) -> No
     assert beside.refusal(80, client="a") == ""  # though a client may have 60
 
 
+def test_a_priority_is_not_shut_out_by_the_other() -> None:
+    """One piece of bulk work enters a queue that is full of interactive work, and the other way round."""
+    hall = Hall(*[job(50, client=client) for client in "ab"])
+    assert hall.refusal(30, client="c", priority=BULK) == ""
+    hall.wait(30, client="c", priority=BULK)
+    assert hall.refusal(30, client="d", priority=BULK) == "max_queue_cost"
+    bulk = Hall(job(50, client="a", priority=BULK), job(25, client="b", priority=BULK))
+    assert bulk.refusal(1000, client="c") == ""
+
+
+def test_bulk_work_that_waits_is_let_in_though_interactive_work_waits_for_more_room() -> None:
+    """As soon as the bulk work before it was taken."""
+    bulk = job(10, client="b", priority=BULK)
+    hall = Hall(*[job(45, client=client) for client in "ac"], bulk)
+    urgent, patient = hall.wait(30, client="d"), hall.wait(30, client="e", priority=BULK)
+    hall.queue.discard(bulk)
+    hall.lobby.let_in()
+    assert (hall.is_in(urgent), hall.is_in(patient)) == (False, True)
+
+
 def test_who_waits_is_let_in_in_order_and_whole() -> None:
     """A small call does not pass a large one that came before it."""
     first, second = job(50, client="x"), job(50, client="y")
@@ -116,8 +136,8 @@ def test_a_client_that_waits_for_its_own_room_is_passed_by_others() -> None:
 
 def test_interactive_work_that_waits_goes_before_bulk_work_that_waits() -> None:
     """Though it came later."""
-    full = job(100, client="x")
-    hall = Hall(full)
+    full, other = job(90, client="x"), job(10, client="y", priority=BULK)
+    hall = Hall(full, other)
     bulk, urgent = hall.wait(60, client="a", priority=BULK), hall.wait(50, client="b")
     hall.queue.discard(full)
     hall.lobby.let_in()

@@ -88,6 +88,21 @@ def test_bulk_work_does_not_shut_out_interactive_work(held: Held) -> None:
     scenario(play, held, max_queue_cost=10)
 
 
+def test_bulk_work_is_computed_though_interactive_work_keeps_the_queue_full(held: Held) -> None:
+    """It enters, and has its turn after a few batches, whatever else comes."""
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        held.gate.set()
+        bulk = queue(dense(77), priority=BULK, patient=True)
+        urgent = {queue(atoms(*[2] * 9), patient=True) for _ in range(10)}
+        while not bulk.done():
+            done, urgent = await asyncio.wait(urgent, return_when=asyncio.FIRST_COMPLETED)
+            urgent |= {queue(atoms(*[2] * 9), patient=True) for _ in done}
+        assert len(held.batches) < 30
+
+    scenario(play, held, batch_cost=10, max_queue_cost=20)
+
+
 def test_one_client_is_refused_and_others_are_not(held: Held) -> None:
     """The error names the limit, and its reason tells it from a queue that is full."""
 

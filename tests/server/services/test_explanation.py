@@ -18,6 +18,7 @@ from grpc_status.rpc_status import from_call
 
 from atomlens.server.admission import admit
 from atomlens.server.app import Server
+from atomlens.server.calls import Priority
 from atomlens.server.limits import Limits
 from atomlens.server.model import Model, Outputs
 from atomlens.server.services.explanation import MOST_CHUNKS, _Window
@@ -576,5 +577,41 @@ def test_a_structure_over_the_limit_is_refused_before_it_queues(
                 assert failure.status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
                 assert "100 (atoms + pairs" in failure.status.message
                 assert server._engine.batcher.idle_workers == 1
+
+    asyncio.run(main())
+
+
+def test_calls_pass_streams_and_say_otherwise_in_their_metadata(
+    serving: Serving, pack: Pack, water: Structures
+) -> None:
+    """A call is computed before a chunk that came first; one that calls itself bulk work waits with it."""
+
+    async def main() -> None:
+        async with serving() as (server, channel):
+            batcher, request = server._engine.batcher, ExplainRequest(model=ENERGY, structures=pack(water))
+            with held(server) as gate:
+                first = asyncio.ensure_future(stub(channel).Explain(request))
+                await until(lambda: batcher.idle_workers == 0)
+                streamed = stub(channel).ExplainStream(iter([OPEN, chunk(0, pack(water.take([0] * 20)))]))
+                await until(lambda: batcher.waiting(Priority.BULK).cost == 180)
+                bulk = (("atomlens-priority", "bulk"),)
+                patient = asyncio.ensure_future(stub(channel).Explain(request, metadata=bulk))
+                await until(lambda: batcher.waiting(Priority.BULK).cost == 189)
+                other = ExplainRequest(model=ModelSelector(name="toy-schnet-energy"), structures=pack(water))
+                urgent = asyncio.ensure_future(stub(channel).Explain(other))
+                await until(lambda: batcher.waiting(Priority.INTERACTIVE).cost > 0)
+                model: Model = server._engine.repository.find("toy-schnet-energy")
+                run, waiting = model.run, list[int]()
+
+                def noted(work: Work) -> Outputs:
+                    waiting.append(batcher.waiting(Priority.BULK).cost)
+                    return run(work)
+
+                model.run = noted  # type: ignore[method-assign]
+                gate.set()
+                await asyncio.gather(first, patient, urgent)
+                model.run = run  # type: ignore[method-assign]
+                assert waiting == [189]
+                assert len([message async for message in streamed]) == 2
 
     asyncio.run(main())

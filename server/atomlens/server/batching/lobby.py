@@ -34,9 +34,10 @@ class Lobby:
     """Bounds of the queue, for the event loop alone.
 
     The queue holds work of a cost up to `max_queue_cost`, of which bulk work takes three quarters at most, so
-    that there is room for interactive work; and up to `max_client_cost` of one client. Where nothing of the
-    queue, of bulk work or of the client waits, work of any cost may enter. Who waits for room is let in in
-    order, interactive work first, and passed only by others where the bound of a client stands in the way.
+    that there is room for interactive work; and up to `max_client_cost` of one client. Where nothing of its
+    priority and its client waits, work of any cost may enter, so that neither priority shuts the other out.
+    Who waits for room is let in in order, interactive work first; the bound of a client, or of a priority,
+    does not hold up others.
     """
 
     def __init__(
@@ -53,18 +54,16 @@ class Lobby:
 
     def obstacle(self, caller: Caller, cost: int) -> Obstacle | None:
         """Return why work of that cost cannot enter now; None where it can."""
-        held, mine = sum(self._queue.cost.values()), self._queue.client_cost(caller.client)
-        if held and held + cost > self._most:
+        held, alike = sum(self._queue.cost.values()), self._queue.cost[caller.priority]
+        mine = self._queue.client_cost(caller.client)
+        if alike and held + cost > self._most:
             return _obstacle("QUEUE_FULL", "the queue", held, cost, self._most, "`max_queue_cost`")
-        bulk = self._queue.cost[Priority.BULK] if caller.priority is Priority.BULK else 0
-        if bulk and bulk + cost > self._most_bulk:
-            return _obstacle(
-                "QUEUE_FULL", "bulk work", bulk, cost, self._most_bulk, "3/4 of `max_queue_cost`"
-            )
+        if alike and alike + cost > self._most_bulk and caller.priority is Priority.BULK:
+            name = "3/4 of `max_queue_cost`"
+            return _obstacle("QUEUE_FULL", "bulk work", alike, cost, self._most_bulk, name)
         if mine and mine + cost > self._most_of_client:
-            return _obstacle(
-                CLIENT_FULL, "this client", mine, cost, self._most_of_client, "`max_client_cost`"
-            )
+            most = self._most_of_client
+            return _obstacle(CLIENT_FULL, "this client", mine, cost, most, "`max_client_cost`")
         return None
 
     def wait(self, party: Party) -> None:
@@ -79,18 +78,17 @@ class Lobby:
 
     def let_in(self) -> None:
         """Let in whom there is room for."""
-        waiting, stopped, full = self._parties, set[str](), False
+        waiting, stopped = self._parties, set[str | Priority]()
         self._parties = []
         for party in waiting:
-            client = party.caller.client
-            obstacle = None if full or client in stopped else self.obstacle(party.caller, party.cost)
-            if full or client in stopped or obstacle is not None:
+            client, priority = party.caller.client, party.caller.priority
+            if client in stopped or priority in stopped:
                 self._parties.append(party)
+            elif (obstacle := self.obstacle(party.caller, party.cost)) is not None:
+                self._parties.append(party)
+                stopped.add(client if obstacle.reason == CLIENT_FULL else priority)
             else:
                 self._enter(party.jobs)
-            if obstacle is not None:
-                stopped.add(client)
-                full = obstacle.reason != CLIENT_FULL
 
     def clear(self) -> list[Job]:
         """Send everybody away and return their jobs."""
