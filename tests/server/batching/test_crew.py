@@ -140,6 +140,35 @@ def test_a_crashed_worker_goes_on(held: Held, caplog: pytest.LogCaptureFixture) 
     assert "what nobody expects" in str(caplog.records[0].exc_info)
 
 
+def test_a_worker_that_ends_while_it_looks_for_work_is_replaced(
+    held: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What waits is computed by another."""
+    noted = Noted()
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        turns, next_turn = batcher._crew.queue, batcher._crew.queue.next_turn
+        running = queue(atoms(1))
+        await entered(held)
+        waiting = queue(atoms(2))
+        await asyncio.sleep(0)
+
+        def fail() -> Any:
+            turns.next_turn = next_turn  # type: ignore[method-assign]
+            raise MemoryError
+
+        turns.next_turn = fail  # type: ignore[method-assign]
+        held.gate.set()
+        assert (await running).outputs["energy"].tolist() == [1]
+        assert (await waiting).outputs["energy"].tolist() == [2]
+        await idle(batcher)
+        assert noted.of("worker_replaced") == [()]
+
+    with caplog.at_level(logging.CRITICAL):
+        scenario(play, held, noted)
+    assert "a worker ended and is replaced" in caplog.text
+
+
 def test_what_is_done_is_told(held: Held) -> None:
     """Who waited, and of each batch its structures, cost, capacity and how full its arrays were."""
     noted = Noted()

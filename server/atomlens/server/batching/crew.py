@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from threading import Lock
 from typing import TypeVar
@@ -116,8 +116,19 @@ class Crew:
             turn = self.queue.next_turn() if self.idle else None
             self.idle -= turn is not None
         if turn is not None:
-            self._pool.submit(self._work, turn)
+            self._pool.submit(self._work, turn).add_done_callback(self._ended)
         return turn is not None
+
+    def _ended(self, work: Future[None]) -> None:
+        """Put another in the place of a worker that ended otherwise than by having nothing to do."""
+        if work.exception() is None:
+            return
+        log.critical("a worker ended and is replaced", exc_info=work.exception())
+        self._observer.worker_replaced()
+        with self._lock:
+            self.idle += 1
+        while self.idle and self._start():
+            pass
 
     def _work(self, turn: Turn | None) -> None:
         """Take turns until nothing waits; what a worker does in its thread."""
