@@ -17,11 +17,12 @@ class Arena:
         self._limit_mib: int | None = None  # of the one that the runtime has made
 
     def limit(self, limit_mib: int) -> None:
-        """Have it hold so many MiB at most; 0 for as many as there are."""
+        """Have it hold so many MiB at most; 0 for as many as there are.
+
+        The runtime forgets the limit when a graph is loaded while all of it is used.
+        """
         if limit_mib != self._limit_mib:
-            size = limit_mib * 2**20
-            # In one piece: what it is not used for costs nothing, and pieces that double cannot all be used.
-            bound = {"max_mem": size, "initial_chunk_size_bytes": size} if limit_mib else {}
+            bound = {"max_mem": limit_mib * 2**20} if limit_mib else {}
             ort.create_and_register_allocator(CPU, ort.OrtArenaCfg(bound))
             self._limit_mib = limit_mib
 
@@ -29,6 +30,8 @@ class Arena:
         """Have a session on the CPU use it."""
         self.limit(self._limit_mib or 0)
         options.add_session_config_entry("session.use_env_allocators", "1")
+        # Weights would count too, and are not what a batch needs.
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
 
     @property
     def cuda(self) -> dict[str, int]:
