@@ -204,3 +204,51 @@ def test_a_full_server_is_not_waited_for_longer_than_the_caller_waits(
         assert caught.value.reason == "QUEUE_FULL"
         gate.set()
         assert all(isinstance(one.result(), Explanation) for one in asked)
+
+
+class Counted:
+    """A transport that notes how often streams and probes were asked for."""
+
+    def __init__(self, address: str) -> None:
+        self._transport, self.asked = GrpcTransport(address), threading.Semaphore(0)
+
+    def probe(self, request: Any) -> Any:
+        """Ask."""
+        self.asked.release()
+        return self._transport.probe(request)
+
+    def explain_stream(self, requests: Any) -> Any:
+        """Ask."""
+        self.asked.release()
+        return self._transport.explain_stream(requests)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def probe(client: Client) -> int:
+    """Return the number of slabs of a probe."""
+    return len(list(client.probe(WATER, "H", MODELS[0], spacing=0.5)))
+
+
+def stream(client: Client) -> int:
+    """Return the number of answers of a stream."""
+    return len(list(client.stream([WATER] * 3, MODELS[0])))
+
+
+@pytest.mark.parametrize("way", [probe, stream])
+def test_who_finds_too_many_streams_open_goes_on_when_one_ends(
+    toy_repository: Path, way: Callable[[Client], int]
+) -> None:
+    """Probes and streams alike come again by themselves, as the server says."""
+    with serve(models=toy_repository, max_streams=1) as server, ThreadPoolExecutor(1) as others:
+        other: Any = Counted(server.address)
+        with server.client() as first, Client(transport=other) as second:
+            running = first.stream(iter([WATER] * 10**6), MODELS[0])
+            next(running)
+            waiting = others.submit(way, second)
+            for _ in range(2):  # the first was refused where there is a second
+                assert other.asked.acquire(timeout=30)
+            assert not waiting.done()
+            running.close()
+            assert waiting.result() > 0
