@@ -20,6 +20,7 @@ import grpc
 import numpy as np
 import pytest
 
+from atomlens.client import Client, Structure
 from atomlens.server.app import Server
 from atomlens.server.bundle import ATOMS
 from atomlens.server.settings import ServerSettings
@@ -36,6 +37,7 @@ from atomlens.v1.model_service_pb2 import ModelState, ModelStatus, RefreshModels
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
 from atomlens.v1.probes_pb2 import ProbeRequest
 from tests.served import Served
+from tests.server.pair_model import compiled
 from tests.server.published import Published
 
 MODEL = ModelSelector(name="toy-schnet-energy")
@@ -45,6 +47,7 @@ CHUNKS = 40  # of a stream, before its caller opens another
 ROUNDED_OFF = 1e-3  # eV; versions are 3 eV and more apart
 NUMBERS = [8, 1, 1]
 POSITIONS = np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
+WATER = Structure(NUMBERS, POSITIONS)
 
 
 def water() -> structures_pb2.Structures:
@@ -367,3 +370,33 @@ def test_a_server_leaves_in_good_order_while_it_loads(toy_repository: Path, tmp_
         assert server.process.poll() is None
     assert server.terminate() == 0
     assert any("stopped" in line for line in server.lines)
+
+
+HUNGRY = """
+<ir_version: 10, opset_import: ["" : 18]>
+hungry (int64[atoms] numbers) => (float[atoms] energy) {
+  many = Constant <value = int64[1] {1000000000}> ()
+  ones = ConstantOfShape (many)
+  sum = ReduceSum <keepdims = 1> (ones)
+  shape = Shape (numbers)
+  energy = Expand (sum, shape)
+}
+"""
+
+
+def test_a_version_that_asks_for_absurd_memory_is_refused(toy_repository: Path, tmp_path: Path) -> None:
+    """By what models may compute in, when it is warmed: it asks for 4 GB, and never gets them."""
+    published = Published(toy_repository, tmp_path / "models", "toy-bpnn-energy")
+    published.publish(1)
+    server = Served(published.root, models_poll_seconds=0.0, runtime_memory_mib=256)
+    try:
+        with Client(server.address) as client:
+            before = client.explain(WATER, published.name).energy
+            published.publish(2, compiled(HUNGRY))
+            failed = client.refresh_models()[-1]
+            assert (failed.version, failed.state) == (2, "failed")
+            assert "llocate memory" in failed.reason or "is smaller than requested bytes" in failed.reason
+            assert client.explain(WATER, published.name).energy == before
+        assert server.memory_mib("VmHWM") < 1024
+    finally:
+        assert server.terminate() == 0
