@@ -30,9 +30,9 @@ def read_file(path: Path, root: Path, max_bytes: int) -> bytes:
         real = resolved(path, root)
         if not S_ISREG(real.stat().st_mode):  # looked at before it is opened: opening a device can do things
             raise BundleError(f"{path.name}: must be a plain file")
-        with open(os.open(real, FLAGS), "rb") as file:
+        with open(real, "rb", opener=lambda path, _: os.open(path, FLAGS)) as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read(max_bytes + 1) if size <= max_bytes else b""
+            content = file.read(size + 1) if size <= max_bytes else b""
     except OSError as error:
         kind = BundleError if error.errno in MISSING else UnreadableError
         raise kind(f"{path.name}: cannot be read: {error.strerror}") from error

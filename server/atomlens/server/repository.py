@@ -99,11 +99,6 @@ class Repository:
         return self._catalog.in_state(State.FAILED)
 
     @property
-    def draining(self) -> Sequence[Entry]:
-        """Versions that are not served any more and that calls still use."""
-        return self._stock.draining
-
-    @property
     def unseen_seconds(self) -> float:
         """Time since a look saw all there is."""
         return time.monotonic() - self._seen
