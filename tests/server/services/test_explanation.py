@@ -434,7 +434,9 @@ def test_a_client_that_leaves_does_no_harm(
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(main())
-    assert caplog.records == []
+    assert [
+        record for record in caplog.records if record.name.startswith(("atomlens", "grpc", "asyncio"))
+    ] == []
 
 
 def test_many_calls_are_computed_together(serving: Serving, pack: Pack, water: Structures) -> None:
