@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, Protocol
+from typing import Literal
 
 from atomlens.server.errors import OverloadedError
 from atomlens.server.settings import ServerSettings
@@ -14,22 +14,12 @@ RETRY_SECONDS = 1.0  # it is not known when a stream ends
 Kind = Literal["explain", "probe"]
 
 
-class StreamObserver(Protocol):
-    """Is told how many streams there are; metrics are one."""
-
-    def stream_opened(self, kind: str) -> None:
-        """A stream is open."""
-
-    def stream_closed(self, kind: str) -> None:
-        """A stream ended, however it did."""
-
-
 class OpenStreams:
     """The streams that are being answered: any may lose its reader, and holds buffers until it ends."""
 
-    def __init__(self, settings: ServerSettings, observer: StreamObserver | None = None) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._most, self._most_of_client = settings.max_streams, settings.max_client_streams
-        self._most_probes, self._observer = settings.probe_streams, observer
+        self._most_probes = settings.probe_streams
         self._kinds: Counter[str] = Counter()
         self._clients: Counter[str] = Counter()
 
@@ -43,15 +33,11 @@ class OpenStreams:
         self._check(kind, client)
         self._kinds[kind] += 1
         self._clients[client] += 1
-        if self._observer is not None:
-            self._observer.stream_opened(kind)
         try:
             yield
         finally:
             self._kinds[kind] -= 1
             self._clients -= Counter({client: 1})  # which forgets clients that have none
-            if self._observer is not None:
-                self._observer.stream_closed(kind)
 
     def _check(self, kind: Kind, client: str) -> None:
         if self._kinds.total() >= self._most:
