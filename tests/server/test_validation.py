@@ -126,6 +126,12 @@ RULES: dict[str, tuple[Bad, str, str, str]] = {
         "cells",
         "must span",
     ),
+    "tiny cell": (
+        lambda _w, c: c([6], [[0, 0, 0]], [[4, 0, 0], [0, 2e-308, 0], [0, 0, 4]]),
+        "CELL_TOO_SMALL",
+        "cells",
+        r"must repeat after 0.01 Å at least, .* got vectors of \[4.0, 0.0, 4.0\] Å",
+    ),
     "cell nan": (
         lambda _w, c: c([6], [[0, 0, 0]], np.nan * CUBE, (True, False, False)),
         "NOT_FINITE",
@@ -237,12 +243,12 @@ def adversaries(rng: np.random.Generator, crystal: Crystal) -> dict[str, Structu
 def test_adversarial_structures_are_refused_fast_and_in_bounded_memory(
     door: Callable[..., Admission], rng: np.random.Generator, crystal: Crystal
 ) -> None:
-    """Each is refused as too large within seconds and 2 GiB."""
+    """Each is refused as too large, or its cell as too small, within seconds and 2 GiB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for name, one in adversaries(rng, crystal).items():
         started = time.process_time()
         admission = door(one)
-        assert admission.failures[0].reason == "STRUCTURE_TOO_LARGE", name
+        assert admission.failures[0].reason in ("STRUCTURE_TOO_LARGE", "CELL_TOO_SMALL"), name
         assert time.process_time() - started < 20, name
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2 * 2**20, "KiB"
 

@@ -161,14 +161,24 @@ def _cell_rules(
     )
     cells = replace(structures, cells=np.where(tame.reshape(-1, 1, 1), structures.cells, 0.0)).complete_cells
     volumes = np.abs(np.linalg.det(cells))
-    lengths = np.linalg.norm(cells, axis=2).prod(1)
+    lengths = np.linalg.norm(cells, axis=2)  # (structures, 3)
     yield Rule(
-        periodic & ~(volumes > FLATTEST_CELL * lengths),
+        periodic & ~(volumes > FLATTEST_CELL * lengths.prod(1)),
         "MISSING_CELL",
         "cells",
         lambda row: (
             "`cell` must span the directions in which `pbc` is set, got "
             f"{structures.cells[row].tolist() if structures.cells[row].any() else 'none'}"
+        ),
+    )
+    least = limits.min_distance_angstrom
+    yield Rule(
+        ((lengths < least) & structures.pbc).any(1),
+        "CELL_TOO_SMALL",
+        "cells",
+        lambda row: (
+            f"`cell` must repeat after {least:g} Å at least, where an atom meets itself, got vectors of "
+            f"{lengths[row].tolist()} Å"
         ),
     )
     moments = [head.name for head in heads if head.is_moment]
