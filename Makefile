@@ -18,7 +18,7 @@ PROTOS := $(sort $(wildcard proto/atomlens/v1/*.proto))
 SERVICES := $(filter %_service.proto,$(PROTOS))
 OPEN_INFERENCE := proto/atomlens/open_inference/open_inference.proto
 
-.PHONY: help demo test check audit proto train dashboards export study bench k8s container-test soak clean
+.PHONY: help demo test check audit proto train dashboards export study bench k8s container-test soak fuzz clean
 
 help:  ## list the tasks
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -122,6 +122,9 @@ MINUTES ?= 10
 soak: $(VENV)/.test  ## ask a server for random things (MINUTES, 10 if not given) and see that its memory stays flat
 	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
+fuzz: $(VENV)/.fuzz  ## feed whatever reads messages with broken ones, a minute each (ARGS: --seconds, names of targets)
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 clean:  ## remove what the tasks installed
 	rm -rf $(VENV) $(VENV)-audit $(VENV)-schnetpack $(VENV)-triton $(PROTO_VENV) dist
 
@@ -139,6 +142,11 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.check: $(VENV)/.test
 	$(PIP) --editable '.[check]'
+	touch $@
+
+# Without atheris, which few platforms have, inputs are mutated by chance.
+$(VENV)/.fuzz: $(VENV)/.test
+	$(PIP) --editable '.[fuzz]' || echo 'atheris cannot be installed'
 	touch $@
 
 # Tests of pages open them in Chromium. Debian's is installed where it is missing and may be; elsewhere they are skipped.

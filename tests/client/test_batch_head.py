@@ -69,6 +69,8 @@ def test_of_several_heads() -> None:
     for other in (CHARGE, replace(ENERGY, unit="Ha")):
         with pytest.raises(InputError, match="`heads` must be the same in all parts"):
             BatchHead.concatenate([ENERGY, other])
+    with pytest.raises(InputError, match="`offset` must be in all parts or in none"):
+        BatchHead.concatenate([ENERGY, replace(ENERGY, offset=None)])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from atomlens.client import Card, ModelStatus
+from atomlens.client import Card, InternalError, ModelStatus
 from atomlens.v1 import card_pb2, model_service_pb2
 
 RESPONSE = model_service_pb2.GetModelResponse(
@@ -52,6 +52,24 @@ def test_text() -> None:
     assert "energy in eV, sum in eV" in text
     assert "No salts." in text
     assert "cite" not in text
+
+
+def test_text_of_a_card_that_says_little() -> None:
+    """What is empty is not told, and is no error."""
+    response = model_service_pb2.GetModelResponse(
+        card=card_pb2.ModelCard(heads=[card_pb2.Head()], closest_distances=[card_pb2.ClosestDistance()])
+    )
+    assert "closest     X-X 0.00" in str(Card.from_proto(response))
+
+
+def test_what_makes_no_sense_is_a_fault_of_the_server() -> None:
+    """Elements that there are not, and settings that JSON cannot hold."""
+    with pytest.raises(InternalError, match="element 119, which there is not"):
+        ModelStatus.from_proto(model_service_pb2.ModelStatus(elements=[1, 119]))
+    response = model_service_pb2.GetModelResponse()
+    response.card.network["width"] = float("nan")
+    with pytest.raises(InternalError, match="a card that makes no sense"):
+        Card.from_proto(response)
 
 
 def test_text_of_a_whole_card() -> None:

@@ -6,7 +6,8 @@ import pytest
 from ase.data import chemical_symbols
 from ase.formula import Formula
 
-from atomlens.client.elements import NUMBERS, SYMBOLS, formula
+from atomlens.client import InternalError
+from atomlens.client.elements import NUMBERS, SYMBOLS, formula, symbol_of
 
 
 def test_symbols() -> None:
@@ -20,3 +21,11 @@ def test_formula(symbols: str) -> None:
     """Formulas are Hill's."""
     atoms = list(Formula(symbols))
     assert formula(NUMBERS[symbol] for symbol in atoms) == Formula(symbols).format("hill")
+
+
+def test_symbols_of_what_a_server_tells() -> None:
+    """A number that no element has is its fault."""
+    assert symbol_of(8) == "O"
+    for number in (-1, 119):
+        with pytest.raises(InternalError, match=f"element {number}, which there is not"):
+            symbol_of(number)

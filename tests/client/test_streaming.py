@@ -247,6 +247,40 @@ def test_no_pause_outlasts_the_timeout(run: Run) -> None:
     assert len(fake.selectors) == 1
 
 
+class Nothing(FakeTransport):
+    """Every call opens, answers nothing in so many words, and breaks."""
+
+    def explain_stream(self, requests: Iterator[Request]) -> FakeAnswers:
+        """Open a stream."""
+        self.selectors.append("")
+        return NoAnswers(self, requests)
+
+
+class NoAnswers(FakeAnswers):
+    """One of those calls."""
+
+    def _answers(self) -> Iterator[Response]:
+        yield Response(chunk=explanation_service_pb2.ExplanationChunk())
+        raise UnavailableError("gone")
+
+
+def test_answers_to_nothing_are_no_progress() -> None:
+    """A server that sends them and breaks, over and over, is asked no more often than one that is away."""
+    fake = Nothing()
+    client = Client(transport=fake, streaming=SETTINGS, timeout_seconds=5)
+    with pytest.raises(UnavailableError, match="gone"):
+        list(client.stream(structures(3), "m"))
+    assert len(fake.selectors) == SETTINGS.backoff.max_attempts
+
+
+def test_a_stream_that_ends_when_all_is_answered_is_no_break() -> None:
+    """However soon it ends: where no attempt is left there is no need for one."""
+    once = StreamSettings(chunk_atoms=8, window_atoms=64, backoff=BackoffSettings(max_attempts=1))
+    for _ in range(50):
+        client = Client(transport=FakeTransport(), streaming=once, timeout_seconds=5)
+        assert len(list(client.stream(structures(9), "m"))) == 9
+
+
 @both
 def test_bad_items_keep_their_place(run: Run) -> None:
     """What is no structure fails where it stands; the rest is answered."""

@@ -99,6 +99,22 @@ def test_rich_errors_of_calls() -> None:
     assert caught.value.__cause__ is failed
 
 
+def test_details_that_cannot_be_read_tell_nothing() -> None:
+    """Of a call and of a structure: what stands beside them is told, unknown codes by their number."""
+    made = status(code_pb2.NOT_FOUND, "no such model", "UNKNOWN_MODEL", "model")
+    made.details[0].value = b"\xff"
+    error = from_status(made)
+    assert (type(error), error.reason, error.field) == (errors.UnknownModelError, "", "model")
+    assert str(from_status(status_pb2.Status(code=99))) == "status 99"
+
+    class Garbled(Failed):
+        def trailing_metadata(self) -> Any:
+            return ((DETAILS_KEY, b"\xff"),)
+
+    with pytest.raises(errors.UnknownModelError, match="it is not here"), translated("host:1"):
+        raise Garbled(grpc.StatusCode.NOT_FOUND, "it is not here")
+
+
 def test_plain_errors_of_calls() -> None:
     """A call that reaches no server names the address."""
     with pytest.raises(errors.UnavailableError) as caught, translated("host:1"):

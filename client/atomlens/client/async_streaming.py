@@ -128,7 +128,8 @@ class _Connection:
         self._model = pinned(self._model, response)
         if response.HasField("chunk"):
             read_chunk(response.chunk, self._ledger)
-            self._backoff.progress()
+            if response.chunk.ids:  # who answers nothing could do so for ever
+                self._backoff.progress()
 
     async def _reconnect(self, error: AtomLensError) -> None:
         pause = self._backoff.pause_seconds(error)

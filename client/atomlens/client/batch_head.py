@@ -89,6 +89,9 @@ class BatchHead(Frozen):
         arrays: dict[str, Any] = {}
         for field in fields(cls)[len(WORDS) :]:
             values = [getattr(part, field.name) for part in parts]
+            missing = {value is None for value in values}
+            if len(missing) > 1:
+                raise InputError(f"`{field.name}` must be in all parts or in none", field="heads")
             arrays[field.name] = None if values[0] is None else np.concatenate(values)
         return cls(*kinds.pop(), **arrays)
 

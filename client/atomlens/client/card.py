@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from google.protobuf import json_format
 from google.protobuf.json_format import MessageToDict
 
-from atomlens.client.elements import SYMBOLS
-from atomlens.client.errors import UnusableModelError
+from atomlens.client.elements import symbol_of
+from atomlens.client.errors import InternalError, UnusableModelError
 from atomlens.client.structure import Structure
 from atomlens.v1 import card_pb2, model_service_pb2
 
@@ -45,7 +46,7 @@ class ModelStatus:
             message.provider,
             message.family,
             tuple(message.heads),
-            tuple(SYMBOLS[number] for number in message.elements),
+            tuple(map(symbol_of, message.elements)),
             message.is_default,
         )
 
@@ -94,7 +95,7 @@ class Card:
 
     @classmethod
     def from_proto(cls, message: model_service_pb2.GetModelResponse) -> Card:
-        """Return the card that a message holds."""
+        """Return the card that a message holds; raises `InternalError` for one that is none."""
         card = message.card
         return cls(
             ModelStatus.from_proto(message.status),
@@ -105,7 +106,7 @@ class Card:
             tuple(map(_error, card.errors)),
             tuple(card.limits),
             card.licence,
-            MessageToDict(card, preserving_proto_field_name=True),
+            _document(card),
         )
 
     @property
@@ -174,6 +175,13 @@ def _state(number: int) -> str:
     return known.removeprefix("MODEL_STATE_").lower().replace("_", " ")
 
 
+def _document(card: card_pb2.ModelCard) -> dict[str, Any]:
+    try:
+        return MessageToDict(card, preserving_proto_field_name=True)
+    except (json_format.Error, RecursionError) as error:  # settings that JSON cannot hold
+        raise InternalError(f"the server sent a card that makes no sense: {error}") from error
+
+
 def _error(message: card_pb2.PropertyError) -> MeasuredError:
     return MeasuredError(
         message.split, message.head, message.unit, message.mae, message.rmse, message.structures
@@ -182,11 +190,12 @@ def _error(message: card_pb2.PropertyError) -> MeasuredError:
 
 def _head(head: Mapping[str, Any]) -> str:
     aggregation = _aggregation(head).replace("_", " ")
-    return f"{head['name']} in {head['unit']}, {aggregation} in {head['property_unit']}"
+    name, unit, property_unit = (head.get(key, "") for key in ("name", "unit", "property_unit"))
+    return f"{name} in {unit}, {aggregation} in {property_unit}"
 
 
 def _aggregation(head: Mapping[str, Any]) -> str:
-    return str(head["aggregation"]).removeprefix("AGGREGATION_").lower()
+    return str(head.get("aggregation", "")).removeprefix("AGGREGATION_").lower()
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
@@ -210,11 +219,15 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
 
 
+def _distance(pair: Mapping[str, Any]) -> float:
+    return float(pair.get("distance_angstrom", 0.0))
+
+
 def _closest(pairs: Sequence[Mapping[str, Any]]) -> str:
     """Return the closest distances of all pairs of elements, or of many pairs the shortest of them."""
-    nearest = sorted(pairs, key=lambda pair: float(pair["distance_angstrom"]))
+    nearest = sorted(pairs, key=_distance)
     told = ", ".join(
-        f"{SYMBOLS[pair['first']]}-{SYMBOLS[pair['second']]} {pair['distance_angstrom']:.2f}"
+        f"{symbol_of(pair.get('first', 0))}-{symbol_of(pair.get('second', 0))} {_distance(pair):.2f}"
         for pair in nearest[: len(pairs) if len(pairs) <= MANY_PAIRS else FEW_PAIRS]
     )
     if len(pairs) > MANY_PAIRS:
@@ -226,8 +239,8 @@ def _graphs(export: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> st
     """Return how graphs were made of the network, and how far they are from it."""
     terms = f"{export['terms']} functions" if "terms" in export else ""
     error = (
-        f"off by {export['largest_error']:.1e} {heads[0]['unit']} at most"
-        if "largest_error" in export
+        f"off by {float(export['largest_error']):.1e} {heads[0].get('unit', '')} at most"
+        if "largest_error" in export and heads
         else ""
     )
     return "; ".join(filter(None, [export.get("method", ""), terms, error]))
@@ -237,7 +250,7 @@ def _run(training: Mapping[str, Any]) -> str:
     """Return how long training took, and on what."""
     if "epochs" not in training:
         return ""
-    time = f"{training.get('seconds', 0.0) / 60:.1f} min"
+    time = f"{float(training.get('seconds', 0.0)) / 60:.1f} min"
     epochs = (
         f"{_count(training['epochs'], 'epoch')}, the weights are of epoch {training.get('best_epoch', 0)}"
     )

@@ -93,7 +93,8 @@ class Connection:
             for response in self._call.take(wait, self._timeout_seconds):
                 self._settle(response)
         except (UnavailableError, OverloadedError) as error:
-            self._reconnect(error)
+            if not (self._finished and self._ledger.is_answered):
+                self._reconnect(error)
 
     def close(self) -> None:
         """End the call, as the server expects when all is answered, else at once."""
@@ -104,7 +105,8 @@ class Connection:
         self._model = pinned(self._model, response)
         if response.HasField("chunk"):
             read_chunk(response.chunk, self._ledger)
-            self._backoff.progress()
+            if response.chunk.ids:  # who answers nothing could do so for ever
+                self._backoff.progress()
 
     def _reconnect(self, error: AtomLensError) -> None:
         pause = self._backoff.pause_seconds(error)

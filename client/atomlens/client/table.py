@@ -173,7 +173,7 @@ def number(value: float, unit: str) -> str:
 
 
 def _decimal(value: float, digits: int) -> str:
-    return f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 makes zeros positive
+    return f"{round(float(value), digits) + 0.0:.{digits}f}"  # + 0.0 makes zeros positive
 
 
 def _escaped(value: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from atomlens.client.errors import (
@@ -51,14 +52,16 @@ def from_status(status: status_pb2.Status) -> AtomLensError:
     for detail in status.details:
         info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         retry = error_details_pb2.RetryInfo()
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(request) and request.field_violations:
-            field = request.field_violations[0].field
-        elif detail.Unpack(retry):
-            retry_seconds = max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0)
+        with suppress(DecodeError):  # what cannot be read tells nothing
+            if detail.Unpack(info):
+                reason = info.reason
+            elif detail.Unpack(request) and request.field_violations:
+                field = request.field_violations[0].field
+            elif detail.Unpack(retry):
+                retry_seconds = max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0)
     kind = ERRORS.get(status.code, InternalError)
-    message = status.message or code_pb2.Code.Name(status.code)
+    known = status.code in code_pb2.Code.values()
+    message = status.message or (code_pb2.Code.Name(status.code) if known else f"status {status.code}")
     return kind(message, reason=reason, field=field, retry_seconds=retry_seconds)
 
 
@@ -74,7 +77,8 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
     call: Any = error  # grpc raises objects that are calls as well
     for key, value in call.trailing_metadata() or ():
         if key == DETAILS_KEY:
-            return from_status(status_pb2.Status.FromString(value))
+            with suppress(DecodeError):
+                return from_status(status_pb2.Status.FromString(value))
     code = call.code().value[0]
     message = " ".join(str(call.details() or "").split())
     if code == code_pb2.INTERNAL and BROKEN_WRITE in str(getattr(call, "debug_error_string", str)()):

@@ -11,6 +11,6 @@ FLATTEST = 1e-6  # volume over the product of the lengths
 
 def spans_volume(vectors: Floats) -> bool:
     """Return whether three vectors, as rows, span a volume, and one that is not too large for numbers."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         volume, lengths = abs(np.linalg.det(vectors)), np.linalg.norm(vectors, axis=1)
         return bool(volume > FLATTEST * lengths.prod())

@@ -102,6 +102,19 @@ def test_parts_that_disagree(field: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value"), [("numbers", bytes([200])), ("groups", bytes([0]))], ids=["element", "place"]
+)
+def test_elements_that_there_are_not(field: str, value: bytes) -> None:
+    """Nor are elements that the periodic table has no place for."""
+    full = embedding_pb2.Embedding(
+        numbers=bytes([1]), groups=bytes([1]), periods=bytes([1]), features=1, rows=bytes(8), cosines=bytes(8)
+    )
+    setattr(full, field, value)
+    with pytest.raises(InternalError, match=r"element 200|without a place"):
+        Embedding.from_proto(model_service_pb2.GetEmbeddingResponse(embedding=full))
+
+
+@pytest.mark.parametrize(
     ("missing", "method"), [("pandas", "to_pandas"), ("atomlens.client.embedding.figure", "to_figure")]
 )
 def test_missing_extras(

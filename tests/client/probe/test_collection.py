@@ -11,9 +11,10 @@ from atomlens.client import InputError, InternalError
 from atomlens.client.backoff import BackoffSettings
 from atomlens.client.probe.collection import Collection, check_fresh
 from atomlens.client.probe.reader import Reader
+from atomlens.v1 import probes_pb2
 
 from .conftest import ALIGNED, COUNTS, POINTS, WATER
-from .played import VALUES, answer, header, request, slab, trailer
+from .played import GRID, VALUES, answer, header, request, slab, trailer
 
 
 def test_slabs_make_a_map() -> None:
@@ -56,3 +57,17 @@ def test_only_fresh_streams_are_collected() -> None:
     check_fresh(False)
     with pytest.raises(InputError, match="`collect` must come before a slab is taken"):
         check_fresh(True)
+
+
+def test_a_map_that_fits_into_no_memory_is_refused() -> None:
+    """With the way out; nothing is tried that the machine cannot hold."""
+    reader = Reader(request(), BackoffSettings())
+    most = 2**31 - 1
+    grid = probes_pb2.Grid(origin=GRID.origin, axes=GRID.axes, counts=np.full(3, most, "<i4").tobytes())
+    with pytest.raises(InternalError, match="another number of points"):
+        reader.take(header(grid=grid, points=2**63))
+    huge = 2**20
+    grid.counts = np.full(3, huge, "<i4").tobytes()
+    reader.take(header(grid=grid, points=huge**3, slabs=-(-(huge**3) // 50)))
+    with pytest.raises(InputError, match="does not fit into memory: take its slabs one by one"):
+        Collection(reader.header)

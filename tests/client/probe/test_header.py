@@ -92,8 +92,10 @@ def test_a_trailer_says_what_was_sent() -> None:
         {"element": 1, "numbers": bytes([1, 8]), "distances": bytes(8)},
         {"element": 1, "numbers": bytes([1]), "distances": bytes(9)},
         {"element": 1, "numbers": bytes([255]), "distances": bytes(8)},
+        {"element": 1, "numbers": bytes([1]), "distances": np.array([np.nan]).tobytes()},
+        {"element": 1, "numbers": bytes([1]), "distances": np.array([1e300]).tobytes()},
     ],
-    ids=["probe", "too few", "cut off", "element"],
+    ids=["probe", "too few", "cut off", "element", "no distance", "huge distance"],
 )
 def test_a_trailer_without_sense_is_a_fault_of_the_server(closeness: dict[str, Any]) -> None:
     """Whatever is wrong with it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from atomlens.client.elements import SYMBOLS
+from atomlens.client.elements import symbol_of
 from atomlens.client.errors import InternalError, MissingExtraError
 from atomlens.client.explanation import ModelReference
 from atomlens.client.frozen import Frozen
@@ -50,7 +50,7 @@ class Embedding(Frozen):
         elements, features = len(parts.numbers), parts.features
         components = len(parts.variance_ratios) // 8
         atoms = parts.training_atoms
-        return cls(
+        found = cls(
             ModelReference(status.name, status.version, status.digest, status.provider),
             _array(parts.numbers, "u1", elements).astype(np.int64),
             _array(parts.groups, "u1", elements).astype(np.int64),
@@ -62,11 +62,13 @@ class Embedding(Frozen):
             _array(parts.scores, "<f8", elements, components),
             _array(parts.cosines, "<f8", elements, elements),
         )
+        found._check()
+        return found
 
     @property
     def symbols(self) -> list[str]:
         """Symbol of each element."""
-        return [SYMBOLS[number] for number in self.numbers.tolist()]
+        return [symbol_of(number) for number in self.numbers.tolist()]
 
     @property
     def families(self) -> list[str]:
@@ -118,6 +120,12 @@ class Embedding(Frozen):
         except ImportError as error:
             raise MissingExtraError("report", "`to_figure()`") from error
         return figure(self)
+
+    def _check(self) -> None:
+        """Raise `InternalError` for elements that there are not, and for places without a name."""
+        nowhere = (self.groups == 0) & ~np.isin(self.periods, list(SERIES))
+        if not self.symbols or nowhere.any():
+            raise InternalError("the server sent an embedding of no elements, or of some without a place")
 
     def __len__(self) -> int:
         return len(self.numbers)

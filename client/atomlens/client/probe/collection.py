@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from atomlens.client.errors import InputError, InternalError
 from atomlens.client.probe.grid import Grid
@@ -18,7 +19,7 @@ class Collection:
 
     def __init__(self, header: ProbeHeader) -> None:
         self._header = header
-        self._values = np.empty((len(header.fields), header.points), np.float32)
+        self._values = _empty(len(header.fields), header.points)
 
     def add(self, slab: Slab) -> None:
         """Take in a slab."""
@@ -37,6 +38,15 @@ class Collection:
         left_out = tuple(np.frombuffer(request.left_out, "<i4").tolist())
         values = self._values.reshape(shape)
         return ProbeMap(structure, header.model, header.fields, values, where, trailer.closest, left_out)
+
+
+def _empty(fields: int, points: int) -> npt.NDArray[np.float32]:
+    """Return room for a map; raises `InputError` where there is none."""
+    try:
+        return np.empty((fields, points), np.float32)
+    except (MemoryError, ValueError) as error:
+        message = f"a map of {points} points does not fit into memory: take its slabs one by one"
+        raise InputError(message, reason="TOO_MANY_POINTS", field="spacing") from error
 
 
 def check_fresh(started: bool) -> None:

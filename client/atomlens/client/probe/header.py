@@ -18,6 +18,7 @@ from atomlens.client.probe.value_range import ValueRange
 from atomlens.v1 import probes_pb2
 
 DTYPE = "float32"
+FARTHEST_ANGSTROM = 100.0  # at which a point may be close to a nucleus: no model feels as far
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +116,6 @@ def _range(message: probes_pb2.ProbeRange) -> ValueRange:
 
 def _distances(message: probes_pb2.ProbeCloseness) -> dict[str, float]:
     distances = np.frombuffer(message.distances, "<f8").tolist()
+    if not all(0.0 <= distance <= FARTHEST_ANGSTROM for distance in distances):  # false for NaN
+        raise ValueError(f"closest distances must be from 0 to {FARTHEST_ANGSTROM:g} Å, got {distances}")
     return {SYMBOLS[number]: distance for number, distance in zip(message.numbers, distances, strict=True)}
