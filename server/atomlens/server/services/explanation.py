@@ -12,7 +12,7 @@ from atomlens.server.admission import Admission
 from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.calls import Call, Context
 from atomlens.server.errors import UnavailableError
-from atomlens.server.services.open_streams import OpenStreams, StreamObserver
+from atomlens.server.services.open_streams import OpenStreams
 from atomlens.server.services.probe import ProbeStreams
 from atomlens.server.services.reader import write
 from atomlens.server.services.stay import Stay
@@ -30,15 +30,9 @@ MOST_CHUNKS = 1000  # of a stream, unanswered at the same time
 class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
     """Answers Explain, ExplainStream and Probe."""
 
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        settings: ServerSettings,
-        draining: asyncio.Event,
-        observer: StreamObserver | None = None,
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, settings: ServerSettings, draining: asyncio.Event) -> None:
         self._engine, self._settings, self._draining = engine, settings, draining
-        self._streams = OpenStreams(settings, observer)
+        self._streams = OpenStreams(settings)
         self._probes = ProbeStreams(engine, settings, draining, self._streams)
 
     async def Explain(self, request: pb.ExplainRequest, call: Call) -> pb.ExplainResponse:  # type: ignore[override]  # noqa: N802
