@@ -63,7 +63,6 @@ def main(address: str, model: str, file: str) -> None:
             "some": told(client.infer(model, poison, outputs=names)),
             "refused": error(lambda: client.infer(model, poison)),
             "unknown": error(lambda: client.infer("no-model", whole)),
-            "late": error(lambda: client.infer(model, whole, client_timeout=1e-9)),
             "statistics": error(client.get_inference_statistics),
             "index": error(client.get_model_repository_index),
         }
