@@ -70,7 +70,7 @@ def test_failures_end_a_call_that_does_not_ask_for_them(repository: Repository) 
     """With the first, how many there are and the way out."""
     arrays = {**POISON, "numbers": np.array([8, 1, 1, 8, 99, 1, 8, 1, 99])}
     with pytest.raises(
-        InputError, match=r"structures\[1\].numbers\[1\]: .*Es.*; 2 structures failed, ask for"
+        InputError, match=r"structures\[1\].numbers\[1\]: .*Es.*; 2 structures failed, the output `errors`"
     ) as caught:
         ask(repository, "toy-schnet-energy", arrays, [])
     assert (caught.value.reason, caught.value.field) == ("UNKNOWN_ELEMENT", "structures[1].numbers[1]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -25,8 +25,7 @@ def answer(inference: Inference, explanations: Explanations, provenance: Provena
     Raises:
         ServerError: a structure failed, and the caller did not ask for errors one by one.
     """
-    if explanations.failures and not inference.takes_failures:
-        raise _failed(explanations)
+    check_failures(inference, explanations.failures)
     response = pb.ModelInferResponse(
         model_name=provenance.model, model_version=str(provenance.version), id=inference.id
     )
@@ -39,16 +38,19 @@ def answer(inference: Inference, explanations: Explanations, provenance: Provena
     return response
 
 
-def _failed(explanations: Explanations) -> ServerError:
-    """Return the error of the first structure that failed, which the call ends with."""
-    first = min(explanations.failures)
-    error, many = explanations.failures[first], len(explanations.failures)
-    others = f"; {many} structures failed, ask for the output `errors` to have the others answered" * (
-        many > 1
-    )
-    return type(error)(
-        f"{error.field or f'structures[{first}]'}: {error.message}{others}", error.reason, error.field
-    )
+def check_failures(inference: Inference, failures: Mapping[int, ServerError]) -> None:
+    """Do nothing if no structure failed, or the caller asked for errors one by one.
+
+    Raises:
+        ServerError: that of the first structure, which the call ends with.
+    """
+    if not failures or inference.takes_failures:
+        return
+    first, many = min(failures), len(failures)
+    error = failures[first]
+    others = f"; {many} structures failed, the output `errors` has the others answered" * (many > 1)
+    message = f"{error.field or f'structures[{first}]'}: {error.message}{others}"
+    raise type(error)(message, error.reason, error.field, error.retry_seconds)
 
 
 def _add(

@@ -11,7 +11,7 @@ from atomlens.server.async_engine import AsyncEngine
 from atomlens.server.calls import Call
 from atomlens.server.errors import ServerError
 from atomlens.server.open_inference import signature
-from atomlens.server.open_inference.answer import answer
+from atomlens.server.open_inference.answer import answer, check_failures
 from atomlens.server.open_inference.inference import Inference, find
 from atomlens.server.open_inference.tensors import are_raw
 
@@ -75,5 +75,6 @@ class InferenceServicer(pb_grpc.GRPCInferenceServiceServicer):
             inference = await engine.outside(Inference.from_proto, request, engine.repository)
         model, structures = inference.model, inference.structures
         admission = await engine.admit(model, structures, inference.heads)
+        check_failures(inference, admission.failures)
         explanations, provenance = await engine.finish(model, admission, call)
         return await engine.handily(structures, answer, inference, explanations, provenance)
