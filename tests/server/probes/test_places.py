@@ -192,6 +192,7 @@ def test_errors_of_grids_name_the_part(
         ({"spacing": 1e-300}, "at most 20000000 points", "TOO_MANY_POINTS", "spacing_angstrom"),
         ({"spacing": 5e-324}, "at most 20000000 points", "TOO_MANY_POINTS", "spacing_angstrom"),
         ({"margin": 1e308}, "at most 20000000 points", "TOO_MANY_POINTS", "spacing_angstrom"),
+        ({"spacing": 5e-324, "margin": 0.0}, "points .*, got inf", "TOO_MANY_POINTS", "spacing_angstrom"),
         ({"margin": 600.0, "spacing": 10.0}, "at most 1000 Å long", "GRID_TOO_LARGE", ""),
         ({"spacing": 1e12}, r"at most 1000 Å long along each axis, got 1e\+12 Å", "GRID_TOO_LARGE", ""),
         ({"spacing": 1e300}, r"at most 1000 Å long along each axis, got", "GRID_TOO_LARGE", ""),

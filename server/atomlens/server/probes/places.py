@@ -107,11 +107,12 @@ class Grid:
         pbc, cell = structure.pbc[0], structure.complete_cells[0]
         scaled = structure.positions @ np.linalg.inv(cell)  # a unit is 1 Å where nothing repeats
         low = np.where(pbc, 0.0, scaled.min(0) - margin)
-        with np.errstate(over="ignore"):  # what is too much is refused
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too much is refused
             widths = np.where(pbc, np.linalg.norm(cell, axis=1), scaled.max(0) + margin - low)
             steps = np.maximum(np.ceil(widths / spacing - ROUNDING), widths > ROUNDING)
             if steps.max() >= LONGEST_AXIS:
-                raise _too_many(float(steps.prod()), "fitted.spacing_angstrom", limits)
+                count = float(np.maximum(steps, 1.0).prod())
+                raise _too_many(count, "fitted.spacing_angstrom", limits)
             axes = np.where(pbc[:, None], cell / np.maximum(steps, 1.0)[:, None], cell * spacing)
             excess = np.where(pbc, 0.0, steps * spacing - widths)
         counts = steps.astype(np.int64) + ~pbc
