@@ -27,9 +27,7 @@ from tests.served import Served, Start
 Record = Callable[[str, object], None]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # and empty settings
 SELECTOR = ModelSelector(name=MODEL)
-EACH_MIB = (
-    100  # for a reader that stopped, with a window of unanswered structures that are as small as can be
-)
+EACH_MIB = 100  # for a reader that stopped, with a window of structures that are as small as can be
 LEFT_MIB = 200  # that may stay in the process when a thousand clients are gone
 RESET = struct.pack("ii", 1, 0)  # close with a reset, as a process that dies does not say goodbye
 

@@ -30,9 +30,7 @@ NAMES = (*TOYS, *SHIPPED)
 # Graphs compute in float32. Positions within 16 Å are rounded by up to 5e-7 Å; where a pair repels,
 # contributions change by some 10 eV/Å. Twice the last bit of a contribution of 16 to 32 eV is 4e-6.
 FLOAT32 = 1e-5  # eV or e, per atom, for the same structure elsewhere; 2e-6 was measured
-LAST_BITS = (
-    4e-6  # the same for the same positions in another batch; 2.4e-7 was measured: no bits are promised
-)
+LAST_BITS = 4e-6  # the same for the same positions in another batch; 2.4e-7 was measured, nothing is promised
 
 
 @pytest.fixture(scope="session")

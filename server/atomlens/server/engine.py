@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,12 @@ from atomlens.server.structures import Floats, Integers, Structures
 from atomlens.server.work import Work
 
 NONE = np.zeros(0)
-NO_MEMORY = (
-    ""  # beside the names of heads in outputs: which atoms are of structures that memory was short for
-)
+# Beside the names of heads in outputs: which atoms are of structures that memory was short for.
+NO_MEMORY = ""
 SHORT = (
-    "there was not enough memory for this structure, even alone: ask for a smaller one, or a larger server"
+    "there was not enough memory for this structure, even alone: ask for a smaller one or a larger server"
 )
+Alone = Callable[[], AbstractContextManager[None]]
 NOT_FINITE = "the model failed on this structure or gave a number that is not finite"
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,9 @@ def _nobody(work: Work) -> None:
     """Is told what there was not enough memory for, and does nothing."""
 
 
-def compute(model: Model, work: Work, starved: Callable[[Work], None] = _nobody) -> Outputs:
+def compute(
+    model: Model, work: Work, starved: Callable[[Work], None] = _nobody, alone: Alone | None = None
+) -> Outputs:
     """Return what the model says of admitted work; NaN for structures on which it fails.
 
     When it fails on many, each half is tried by itself, so that no structure fails for another. Where there
@@ -50,6 +53,7 @@ def compute(model: Model, work: Work, starved: Callable[[Work], None] = _nobody)
         model: who computes.
         work: structures.
         starved: called with each part of the work that there was not enough memory for at once.
+        alone: makes room for one structure, which is then tried again: others compute in the same memory.
     """
     try:
         return model.run(work)
@@ -57,10 +61,13 @@ def compute(model: Model, work: Work, starved: Callable[[Work], None] = _nobody)
         many, no_memory = len(work.counts), is_out_of_memory(error)
         if no_memory:
             starved(work)
+        if many == 1 and no_memory and alone is not None:
+            with alone():
+                return compute(model, work)
         if many == 1:
             log.error("%s failed on a structure: %r", model.name, error)
             return _failed(model, int(work.counts.sum()), no_memory)
-    halves = [compute(model, work.take(half), starved) for half in np.array_split(np.arange(many), 2)]
+    halves = [compute(model, work.take(half), starved, alone) for half in np.array_split(np.arange(many), 2)]
     return _joined_halves(halves)
 
 

@@ -173,7 +173,7 @@ def _open(file: str, graph: bytes, provider: str, threads: int) -> ort.Inference
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, and told by who met them
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", NOWHERE)
     options.add_session_config_entry("session.load_model_format", "ONNX")  # which is what was checked

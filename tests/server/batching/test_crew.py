@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,32 @@ class Narrow(Held):
                 "Failed to allocate memory for requested buffer"
             )
         return outputs
+
+
+class Shared(Held):
+    """A model that has memory for one batch at a time, of which the first two meet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate.set()
+        self._meeting, self._first, self._lock = threading.Barrier(2), [1, 2], threading.Lock()
+        self._running = self.refused = 0
+
+    def run(self, work: TableWork | DenseWork) -> Outputs:
+        """Echo positions, if nobody else does."""
+        with self._lock:
+            self._running += 1
+            meets = bool(self._first and self._first.pop())
+        try:
+            if meets:
+                self._meeting.wait(30)
+            if self._running > 1:
+                self.refused += 1
+                raise EngineError("the runtime failed") from RuntimeError("Failed to allocate memory")
+            return super().run(work)
+        finally:
+            with self._lock:
+                self._running -= 1
 
 
 class Crash(BaseException):
@@ -201,3 +228,16 @@ def test_what_waits_can_be_asked(held: Held) -> None:
         assert batcher.cost == 18
 
     scenario(play, held)
+
+
+def test_a_structure_that_has_no_room_beside_others_is_computed_alone() -> None:
+    """It is not refused for what others compute at the same time."""
+    noted, shared = Noted(), Shared()
+
+    async def play(batcher: Batcher, queue: Queue) -> None:
+        results = await asyncio.gather(*[queue(atoms(number)) for number in range(1, 9)])
+        assert [result.outputs["energy"].tolist() for result in results] == [[one] for one in range(1, 9)]
+        assert not any(NO_MEMORY in result.outputs for result in results)
+
+    scenario(play, shared, noted, batch_cost=1, workers=2)
+    assert len(noted.of("out_of_memory")) == shared.refused >= 1

@@ -71,6 +71,26 @@ def test_a_stream_of_some_age_ends_well_with_everything_answered(
     asyncio.run(main())
 
 
+def test_a_stream_that_must_end_before_it_began_is_to_be_opened_elsewhere(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client is not told of a mistake that it did not make."""
+
+    async def at_once(_: Stay) -> None:
+        return
+
+    monkeypatch.setattr(Stay, "over", at_once)
+
+    async def main() -> None:
+        async with serving() as (_, channel):
+            stub: Any = ExplanationServiceStub(channel)
+            with pytest.raises(grpc.aio.AioRpcError, match="open it again") as caught:
+                await stub.ExplainStream().read()
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+    asyncio.run(main())
+
+
 def test_a_probe_that_must_end_gets_a_slab_further_at_least(
     serving: Serving, pack: Pack, water: Structures, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,11 +28,21 @@ def test_polling_and_the_bound_of_versions_can_be_turned_off() -> None:
     [
         ({}, None, 0),
         ({}, 4 * 2**30, 3072),
+        ({}, 2**30, 384),
+        ({}, 2**28, 64),
         ({"runtime_memory_mib": 100}, 4 * 2**30, 100),
         ({"provider": "cuda"}, 4 * 2**30, 0),
         ({"provider": "cuda", "runtime_memory_mib": 100}, None, 100),
     ],
-    ids=["nothing limits", "a container does", "both", "a container with a GPU", "a GPU and a setting"],
+    ids=[
+        "nothing limits",
+        "a container does",
+        "a small one",
+        "too small a one",
+        "both",
+        "a container with a GPU",
+        "a GPU and a setting",
+    ],
 )
 def test_models_leave_a_container_some_of_its_memory(
     changes: dict[str, Any], limit: int | None, expected: int, monkeypatch: pytest.MonkeyPatch

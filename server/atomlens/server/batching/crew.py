@@ -16,6 +16,7 @@ from atomlens.server.batching.jobs import Computed, Errand, Job, Kind, Turn, Wai
 from atomlens.server.batching.observer import Observer
 from atomlens.server.batching.queue import Queue
 from atomlens.server.batching.rates import Rates
+from atomlens.server.batching.solitude import Solitude
 from atomlens.server.engine import compute
 from atomlens.server.errors import DeadlineError, EngineError
 from atomlens.server.model import Model, Outputs
@@ -48,6 +49,7 @@ class Crew:
         self._pool = ThreadPoolExecutor(workers, "batch")
         self.rates, self.batch_costs = Rates(batch_cost), BatchCosts(batch_cost)
         self.workers = self.idle = workers
+        self._solitude = Solitude()
         self._lock = Lock()  # of the queue, and of the number of idle workers
         self.queue = Queue(batch_cost, self.batch_costs.of, self._is_wanted)
 
@@ -96,7 +98,8 @@ class Crew:
                 self.batch_costs.failed(kind, part.load.cost)
 
         whole = joined(works)
-        outputs = split(compute(model, whole, note), works)
+        with self._solitude.beside():
+            outputs = split(compute(model, whole, note, self._solitude.alone), works)
         if not starved:
             self.batch_costs.worked(kind)
         ms = self._took(kind, cost, begun)
@@ -147,7 +150,9 @@ class Crew:
         for one in [turn] if isinstance(turn, Errand) else turn:
             self._observer.waited(one.caller.priority.name.lower(), begun - one.queued)
         if isinstance(turn, Errand):
-            self._tell(settle, turn, turn.function())
+            with self._solitude.beside():
+                result = turn.function()
+            self._tell(settle, turn, result)
             self._took(turn.kind, turn.load.cost, begun)
         else:
             self._compute(turn, begun)

@@ -11,9 +11,7 @@ from atomlens.server.batching.jobs import Kind
 # Going to a worker and back takes 0.1 to 0.2 ms. What takes little more is computed on the event loop, but
 # only while nothing else is: the loop is held up for that long.
 TRIFLE_MS = 0.5
-FULL = (
-    4  # a batch of a quarter of the batch cost tells what full ones take: small ones take more for their cost
-)
+FULL = 4  # a batch of a quarter of the batch cost tells what full ones take: small ones take relatively more
 WARM = 3  # batches that were measured before a rate is believed
 SMOOTHING = 0.2  # of a rate, by the last batch
 

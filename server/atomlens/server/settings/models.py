@@ -12,6 +12,8 @@ from atomlens.server.session import Provider
 from atomlens.server.settings.setting import Concern, setting
 
 MOST_MIB = 2047  # of a graph: beyond it none can be read
+OTHERS_MIB = 640  # for the process, messages, neighbor tables and probes
+LEAST_MIB = 64  # for models, however little there is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class ModelsSettings(Concern):
     runtime_memory_mib: int = setting(
         0,
         "memory in MiB that models may compute in, beyond which batches are halved; "
-        "0 takes three quarters of what a container may use, and all there is elsewhere",
+        "0 takes what a container may use but for a quarter or 640 MiB, and all there is elsewhere",
     )
     models_poll_seconds: float = setting(
         10.0, "seconds between looks for new versions; 0 looks only when asked to"
@@ -52,8 +54,11 @@ class ModelsSettings(Concern):
     def runtime_limit_mib(self) -> int:
         """Memory in MiB that models may compute in, 0 for all there is.
 
-        A container that takes more than it may use is killed; a quarter is for all that is not the models'.
+        A container that takes more than it may use is killed: some of it is for all that is not the models'.
         """
-        if self.runtime_memory_mib or self.provider != "cpu":  # of a GPU's memory the container knows nothing
+        limit = memory_limit()
+        # Of a GPU's memory the container knows nothing.
+        if self.runtime_memory_mib or limit is None or self.provider != "cpu":
             return self.runtime_memory_mib
-        return 3 * (memory_limit() or 0) // 4 // 2**20
+        limit_mib = limit // 2**20
+        return max(limit_mib - max(limit_mib // 4, OTHERS_MIB), LEAST_MIB)
