@@ -94,7 +94,8 @@ def test_whatever_is_done_for_a_call_can_name_it(serving: Serving, monkeypatch: 
     async def main() -> None:
         async with serving() as (server, channel):
             stub: Any = ExplanationServiceStub(channel)
-            admit, seen = server._engine.admit, []
+            admit = server._engine.admit
+            seen: list[Any] = []
 
             async def watched(*arguments: Any) -> Any:
                 seen.append(current.get())
