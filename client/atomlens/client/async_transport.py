@@ -7,10 +7,11 @@ import queue
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from atomlens.client.address import checked_address
 from atomlens.client.credentials import Credentials
+from atomlens.client.errors import InternalError
 from atomlens.client.local import LocalTransport
 from atomlens.client.requests import embedding_request
 from atomlens.client.translation import translated
@@ -23,6 +24,7 @@ from atomlens.v1 import (
     probes_pb2,
 )
 
+T = TypeVar("T")
 Request = explanation_service_pb2.ExplainStreamRequest
 Response = explanation_service_pb2.ExplainStreamResponse
 
@@ -83,9 +85,10 @@ class AsyncGrpcTransport:
     ) -> explanation_service_pb2.ExplainResponse:
         """Explain a batch."""
         with self._open():
-            return await self._explanations.Explain(
+            response = await self._explanations.Explain(
                 request, timeout=timeout_seconds, metadata=self._metadata()
             )
+            return _readable(response)
 
     async def explain_stream(self, requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
         """Open a stream; structures follow when the server has accepted the opening.
@@ -99,7 +102,7 @@ class AsyncGrpcTransport:
             with translated(self.address):
                 async for response in call:
                     opened.set()
-                    yield response
+                    yield _readable(response)
         finally:
             call.cancel()
 
@@ -110,41 +113,45 @@ class AsyncGrpcTransport:
         try:
             with translated(self.address):
                 async for response in call:
-                    yield response
+                    yield _readable(response)
         finally:
             call.cancel()
 
     async def list_models(self, timeout_seconds: float | None) -> model_service_pb2.ListModelsResponse:
         """List all models."""
         with self._open():
-            return await self._models.ListModels(
+            response = await self._models.ListModels(
                 model_service_pb2.ListModelsRequest(), timeout=timeout_seconds, metadata=self._metadata()
             )
+            return _readable(response)
 
     async def get_model(self, name: str, timeout_seconds: float | None) -> model_service_pb2.GetModelResponse:
         """Return one model."""
         with self._open():
-            return await self._models.GetModel(
+            response = await self._models.GetModel(
                 model_service_pb2.GetModelRequest(name=name),
                 timeout=timeout_seconds,
                 metadata=self._metadata(),
             )
+            return _readable(response)
 
     async def get_embedding(
         self, name: str, timeout_seconds: float | None
     ) -> model_service_pb2.GetEmbeddingResponse:
         """Return the embedding of one model."""
         with self._open():
-            return await self._models.GetEmbedding(
+            response = await self._models.GetEmbedding(
                 embedding_request(name), timeout=timeout_seconds, metadata=self._metadata()
             )
+            return _readable(response)
 
     async def refresh_models(self, timeout_seconds: float | None) -> model_service_pb2.RefreshModelsResponse:
         """Have the repository looked at, and list all models."""
         with self._open():
-            return await self._models.RefreshModels(
+            response = await self._models.RefreshModels(
                 model_service_pb2.RefreshModelsRequest(), timeout=timeout_seconds, metadata=self._metadata()
             )
+            return _readable(response)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -208,6 +215,13 @@ class AsyncLocalTransport:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def _readable(response: T | None) -> T:
+    """Return an answer, which grpc.aio has as None where its bytes are no message."""
+    if response is None:
+        raise InternalError("the server sent an answer that cannot be read")
+    return response
 
 
 async def _paced(requests: AsyncIterator[Request], opened: asyncio.Event) -> AsyncIterator[Request]:

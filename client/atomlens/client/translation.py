@@ -81,7 +81,7 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
                 return from_status(status_pb2.Status.FromString(value))
     code = call.code().value[0]
     message = " ".join(str(call.details() or "").split())
-    if code == code_pb2.INTERNAL and BROKEN_WRITE in str(getattr(call, "debug_error_string", str)()):
+    if code == code_pb2.INTERNAL and _is_broken_write(error):
         code, message = code_pb2.UNAVAILABLE, "the connection broke"
     if code == code_pb2.CANCELLED and message in NOT_TAKEN:
         code, message = code_pb2.UNAVAILABLE, "it left"
@@ -90,6 +90,11 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
     if code == code_pb2.DEADLINE_EXCEEDED:
         message = f"the server at {address} did not answer in time"
     return from_status(status_pb2.Status(code=code, message=message))
+
+
+def _is_broken_write(error: grpc.RpcError) -> bool:
+    """Return whether grpc.aio wrote to a call that had ended; of other calls the same text may never come."""
+    return isinstance(error, grpc.aio.AioRpcError) and BROKEN_WRITE in (error.debug_error_string() or "")
 
 
 def _unavailable(address: str, message: str) -> UnavailableError:
