@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.json_format import MessageToDict
 
 from atomlens.client.elements import symbol_of
 from atomlens.client.errors import InternalError, UnusableModelError
@@ -177,7 +176,7 @@ def _state(number: int) -> str:
 
 def _document(card: card_pb2.ModelCard) -> dict[str, Any]:
     try:
-        return MessageToDict(card, preserving_proto_field_name=True)
+        return json_format.MessageToDict(card, preserving_proto_field_name=True)
     except (json_format.Error, RecursionError) as error:  # settings that JSON cannot hold
         raise InternalError(f"the server sent a card that makes no sense: {error}") from error
 
@@ -219,16 +218,14 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number > 1 else ''}" if number else ""
 
 
-def _distance(pair: Mapping[str, Any]) -> float:
-    return float(pair.get("distance_angstrom", 0.0))
-
-
 def _closest(pairs: Sequence[Mapping[str, Any]]) -> str:
     """Return the closest distances of all pairs of elements, or of many pairs the shortest of them."""
-    nearest = sorted(pairs, key=_distance)
+    names, zeros = ("distance_angstrom", "first", "second"), (0.0, 0, 0)  # what is 0 is left out
+    found = [tuple(map(pair.get, names, zeros)) for pair in pairs]
+    nearest = sorted(found, key=lambda pair: float(pair[0]))
     told = ", ".join(
-        f"{symbol_of(pair.get('first', 0))}-{symbol_of(pair.get('second', 0))} {_distance(pair):.2f}"
-        for pair in nearest[: len(pairs) if len(pairs) <= MANY_PAIRS else FEW_PAIRS]
+        f"{symbol_of(first)}-{symbol_of(second)} {float(distance):.2f}"
+        for distance, first, second in nearest[: len(pairs) if len(pairs) <= MANY_PAIRS else FEW_PAIRS]
     )
     if len(pairs) > MANY_PAIRS:
         return f"{told}, ... Å in training, of {len(pairs)} pairs of elements; the whole card has all"
@@ -238,11 +235,9 @@ def _closest(pairs: Sequence[Mapping[str, Any]]) -> str:
 def _graphs(export: Mapping[str, Any], heads: Sequence[Mapping[str, Any]]) -> str:
     """Return how graphs were made of the network, and how far they are from it."""
     terms = f"{export['terms']} functions" if "terms" in export else ""
-    error = (
-        f"off by {float(export['largest_error']):.1e} {heads[0].get('unit', '')} at most"
-        if "largest_error" in export and heads
-        else ""
-    )
+    error = ""
+    if "largest_error" in export and heads:
+        error = f"off by {float(export['largest_error']):.1e} {heads[0].get('unit', '')} at most"
     return "; ".join(filter(None, [export.get("method", ""), terms, error]))
 
 
@@ -250,8 +245,6 @@ def _run(training: Mapping[str, Any]) -> str:
     """Return how long training took, and on what."""
     if "epochs" not in training:
         return ""
-    time = f"{float(training.get('seconds', 0.0)) / 60:.1f} min"
-    epochs = (
-        f"{_count(training['epochs'], 'epoch')}, the weights are of epoch {training.get('best_epoch', 0)}"
-    )
+    time, best = f"{float(training.get('seconds', 0.0)) / 60:.1f} min", training.get("best_epoch", 0)
+    epochs = f"{_count(training['epochs'], 'epoch')}, the weights are of epoch {best}"
     return ", ".join(filter(None, [time, epochs, training.get("hardware", "")]))
