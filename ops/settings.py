@@ -12,7 +12,8 @@ from atomlens.server.settings.setting import Concern
 HEAD = """# Settings
 
 Made by `make dashboards` of the classes in `server/atomlens/server/settings`; do not edit. A flag of
-`atomlens serve` comes before its variable, and that before the default. Cost is atoms + pairs within the cutoff."""
+`atomlens serve` comes before its variable, and that before the default. Cost is atoms + pairs within the
+cutoff."""
 CONCERNS = [kind for kind in reversed(ServerSettings.__mro__) if issubclass(kind, Concern)]
 
 

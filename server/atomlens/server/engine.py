@@ -29,9 +29,7 @@ from atomlens.server.work import Work
 NONE = np.zeros(0)
 # Beside the names of heads in outputs: which atoms are of structures that memory was short for.
 NO_MEMORY = ""
-SHORT = (
-    "there was not enough memory for this structure, even alone: ask for a smaller one or a larger server"
-)
+SHORT = "there was not enough memory for this structure, even alone: ask for a smaller one or a larger server"
 Alone = Callable[[], AbstractContextManager[None]]
 NOT_FINITE = "the model failed on this structure or gave a number that is not finite"
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,14 +32,14 @@ class Account:
     cost: int = 0  # of what was computed: atoms + pairs
     points: int = 0  # of probes
 
-    def answered(self, model: str, version: int, structures: int, reasons: Iterable[str], cost: int) -> None:
+    def answered(self, model: str, version: int, structures: int, reasons: Sequence[str], cost: int) -> None:
         """So many structures of a batch were answered, others failed for these reasons."""
         self.model = f"{model}@{version}"
         self.structures += structures
         self.cost += cost
         if self.listener is not None:
             self.listener.structures_answered(model, structures)
-        for reason, many in Counter(reasons).items():
+        for reason, many in Counter(reasons).items() if reasons else ():
             self.failed += many
             if self.listener is not None:
                 self.listener.structures_failed(reason, many)
