@@ -192,3 +192,14 @@ def test_the_time_to_come_again() -> None:
     made.details.append(packed)
     assert from_status(made).retry_seconds == 1.25
     assert from_status(made).reason == "QUEUE_FULL"
+
+
+def test_an_error_knows_the_id_that_the_log_of_the_server_has() -> None:
+    """A failure inside the server says it, too: whoever reads the message can ask who runs the server."""
+    packed = any_pb2.Any()
+    packed.Pack(error_details_pb2.RequestInfo(request_id="ab-7"))
+    inside = from_status(status_pb2.Status(code=code_pb2.INTERNAL, message="it broke", details=[packed]))
+    assert (inside.request_id, str(inside)) == ("ab-7", "it broke (request ab-7)")
+    refused = from_status(status_pb2.Status(code=code_pb2.NOT_FOUND, message="unknown", details=[packed]))
+    assert (refused.request_id, str(refused)) == ("ab-7", "unknown")
+    assert from_status(status(code_pb2.INTERNAL, "it broke", "INTERNAL", "")).request_id == ""

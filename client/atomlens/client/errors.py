@@ -25,17 +25,25 @@ from __future__ import annotations
 class AtomLensError(Exception):
     """Anything that goes wrong in the client; ``reason`` is a fixed word, ``field`` the argument at fault.
 
-    ``retry_seconds`` is the time after which a server says that the same may be asked again, or None.
+    ``retry_seconds`` is the time after which a server says that the same may be asked again, or None;
+    ``request_id`` is what the server's log knows the call by.
     """
 
     def __init__(
-        self, message: str, *, reason: str = "", field: str = "", retry_seconds: float | None = None
+        self,
+        message: str,
+        *,
+        reason: str = "",
+        field: str = "",
+        retry_seconds: float | None = None,
+        request_id: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.reason = reason
         self.field = field
         self.retry_seconds = retry_seconds
+        self.request_id = request_id
 
     def __str__(self) -> str:
         return self.message
@@ -110,4 +118,7 @@ class MissingPackageError(AtomLensError, ImportError):
 
 
 class InternalError(AtomLensError):
-    """An answer that makes no sense, or a failure inside the server."""
+    """An answer that makes no sense, or a failure inside the server, whose log has more of it."""
+
+    def __str__(self) -> str:
+        return f"{self.message} (request {self.request_id})" if self.request_id else self.message

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
+from google.protobuf import any_pb2
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
@@ -48,21 +49,27 @@ ERRORS: dict[int, type[AtomLensError]] = {
 
 def from_status(status: status_pb2.Status) -> AtomLensError:
     """Return the error that a ``google.rpc.Status`` stands for."""
-    reason, field, retry_seconds = "", "", None
-    for detail in status.details:
-        info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        retry = error_details_pb2.RetryInfo()
-        with suppress(DecodeError):  # what cannot be read tells nothing
-            if detail.Unpack(info):
-                reason = info.reason
-            elif detail.Unpack(request) and request.field_violations:
-                field = request.field_violations[0].field
-            elif detail.Unpack(retry):
-                retry_seconds = max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0)
-    kind = ERRORS.get(status.code, InternalError)
     known = status.code in code_pb2.Code.values()
     message = status.message or (code_pb2.Code.Name(status.code) if known else f"status {status.code}")
-    return kind(message, reason=reason, field=field, retry_seconds=retry_seconds)
+    return ERRORS.get(status.code, InternalError)(message, **_told(status.details))
+
+
+def _told(details: Iterable[any_pb2.Any]) -> dict[str, Any]:
+    """Return what the details of a status tell, as arguments of an error."""
+    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    retry, call = error_details_pb2.RetryInfo(), error_details_pb2.RequestInfo()
+    told: dict[str, Any] = {}
+    for detail in details:
+        with suppress(DecodeError):  # what cannot be read tells nothing
+            if detail.Unpack(info):
+                told["reason"] = info.reason
+            elif detail.Unpack(request) and request.field_violations:
+                told["field"] = request.field_violations[0].field
+            elif detail.Unpack(retry):
+                told["retry_seconds"] = max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0)
+            elif detail.Unpack(call):
+                told["request_id"] = call.request_id
+    return told
 
 
 def of_one_structure(status: status_pb2.Status) -> AtomLensError:
