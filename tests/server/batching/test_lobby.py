@@ -158,3 +158,19 @@ def test_who_leaves_is_not_let_in() -> None:
     entered = hall.wait(10, client="a")
     hall.lobby.leave(entered)
     assert hall.is_in(entered)
+
+
+def test_workers_never_see_the_lobby_empty_while_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that made room just then would tell nobody, and who waits might wait for ever."""
+    hall = Hall(job(100, client="x"))
+    hall.wait(10, client="a")
+    seen: list[int] = []
+    client_cost = hall.queue.client_cost
+
+    def looked(client: str) -> int:
+        seen.append(len(hall.lobby))
+        return client_cost(client)
+
+    monkeypatch.setattr(hall.queue, "client_cost", looked)
+    hall.lobby.let_in()
+    assert seen == [1]

@@ -77,18 +77,18 @@ class Lobby:
             self._parties.remove(party)
 
     def let_in(self) -> None:
-        """Let in whom there is room for."""
-        waiting, stopped = self._parties, set[str | Priority]()
-        self._parties = []
-        for party in waiting:
+        """Let in whom there is room for. Workers that look meanwhile see whoever has not entered."""
+        waiting, stopped = list[Party](), set[str | Priority]()
+        for party in self._parties:
             client, priority = party.caller.client, party.caller.priority
             if client in stopped or priority in stopped:
-                self._parties.append(party)
+                waiting.append(party)
             elif (obstacle := self.obstacle(party.caller, party.cost)) is not None:
-                self._parties.append(party)
+                waiting.append(party)
                 stopped.add(client if obstacle.reason == CLIENT_FULL else priority)
             else:
                 self._enter(party.jobs)
+        self._parties = waiting
 
     def clear(self) -> list[Job]:
         """Send everybody away and return their jobs."""
