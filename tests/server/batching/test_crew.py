@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
+import weakref
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ from atomlens.server.batching import Batcher
 from atomlens.server.batching.batch_costs import GOOD_BATCHES
 from atomlens.server.dense_work import DenseWork
 from atomlens.server.engine import NO_MEMORY
-from atomlens.server.errors import EngineError
+from atomlens.server.errors import EngineError, OutOfMemoryError
 from atomlens.server.model import Outputs
 from atomlens.server.table_work import TableWork
 
@@ -241,3 +244,57 @@ def test_a_structure_that_has_no_room_beside_others_is_computed_alone() -> None:
 
     scenario(play, shared, noted, batch_cost=1, workers=2)
     assert len(noted.of("out_of_memory")) == shared.refused >= 1
+
+
+def test_a_worker_that_never_rests_keeps_nothing_of_what_it_has_done(held: Held) -> None:
+    """A model that is served no more, and what calls brought, is free though others have work for it."""
+    has_begun, goes_on, done = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+
+    def hold(_: object, until: threading.Semaphore | threading.Event) -> None:
+        has_begun.release()
+        assert until.acquire(timeout=30) if isinstance(until, threading.Semaphore) else until.wait(30)
+
+    async def play(batcher: Batcher, _: Queue) -> None:
+        model = Held("old")
+        is_alive = weakref.ref(model)
+        first = asyncio.create_task(batcher.run(partial(hold, model, goes_on), Asking(), "errand", ERRAND))
+        del model
+        assert await asyncio.to_thread(has_begun.acquire, True, 30)
+        second = asyncio.create_task(batcher.run(partial(hold, None, done), Asking(), "errand", ERRAND))
+        await asyncio.sleep(0)
+        goes_on.release()
+        await first
+        del first
+        assert await asyncio.to_thread(has_begun.acquire, True, 30)
+        gc.collect()
+        try:
+            assert is_alive() is None
+        finally:
+            done.set()
+        await second
+
+    scenario(play, held)
+
+
+def test_an_errand_that_has_no_room_beside_others_is_run_alone(held: Held) -> None:
+    """A probe does not fail for what others compute; where memory is short even then, the caller is told."""
+    failures = [MemoryError(), EngineError("the runtime failed: Failed to allocate memory")]
+
+    def fail_twice() -> str:
+        if failures:
+            raise failures.pop()
+        return "done"
+
+    def starve() -> None:
+        raise MemoryError
+
+    async def play(batcher: Batcher, _: Queue) -> None:
+        with pytest.raises(OutOfMemoryError, match="even alone"):
+            await batcher.run(fail_twice, Asking(), "errand", ERRAND)
+        assert await batcher.run(fail_twice, Asking(), "errand", ERRAND) == "done"
+        failures.append(MemoryError())
+        assert await batcher.run(fail_twice, Asking(), "errand", ERRAND) == "done"
+        with pytest.raises(OutOfMemoryError):
+            await batcher.run(starve, Asking(), "errand", ERRAND)
+
+    scenario(play, held)

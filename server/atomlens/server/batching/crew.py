@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import repeat
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from atomlens.server.batching.batch import joined, split
 from atomlens.server.batching.batch_costs import BatchCosts
@@ -18,13 +19,15 @@ from atomlens.server.batching.queue import Queue
 from atomlens.server.batching.rates import Rates
 from atomlens.server.batching.solitude import Solitude
 from atomlens.server.engine import compute
-from atomlens.server.errors import DeadlineError, EngineError
+from atomlens.server.errors import DeadlineError, EngineError, OutOfMemoryError
+from atomlens.server.memory import is_out_of_memory
 from atomlens.server.model import Model, Outputs
 from atomlens.server.shapes import SHAPES
 from atomlens.server.work import Work
 
 T = TypeVar("T")
 LATE = "the deadline passed while the work waited or was computed"
+SHORT = "there was not enough memory for this, even alone: ask for less, or a larger server"
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,8 @@ class Crew:
         """
         self._loop, self._observer, self._room_made = asyncio.get_running_loop(), observer, room_made
         self._pool = ThreadPoolExecutor(workers, "batch")
+        # Turns that workers begin with, not given to the pool: it would hold them until the workers rest.
+        self._first: deque[Turn] = deque()
         self.rates, self.batch_costs = Rates(batch_cost), BatchCosts(batch_cost)
         self.workers = self.idle = workers
         self._solitude = Solitude()
@@ -119,7 +124,8 @@ class Crew:
             turn = self.queue.next_turn() if self.idle else None
             self.idle -= turn is not None
         if turn is not None:
-            self._pool.submit(self._work, turn).add_done_callback(self._ended)
+            self._first.append(turn)
+            self._pool.submit(self._work).add_done_callback(self._ended)
         return turn is not None
 
     def _ended(self, work: Future[None]) -> None:
@@ -133,8 +139,9 @@ class Crew:
         while self.idle and self._start():
             pass
 
-    def _work(self, turn: Turn | None) -> None:
+    def _work(self) -> None:
         """Take turns until nothing waits; what a worker does in its thread."""
+        turn: Turn | None = self._first.popleft()
         while turn is not None:
             try:
                 self._do(turn)
@@ -150,12 +157,26 @@ class Crew:
         for one in [turn] if isinstance(turn, Errand) else turn:
             self._observer.waited(one.caller.priority.name.lower(), begun - one.queued)
         if isinstance(turn, Errand):
-            with self._solitude.beside():
-                result = turn.function()
-            self._tell(settle, turn, result)
+            self._tell(settle, turn, self._result(turn))
             self._took(turn.kind, turn.load.cost, begun)
         else:
             self._compute(turn, begun)
+
+    def _result(self, errand: Errand) -> Any:
+        """Return the result of an errand, which is run again, alone, where others left it no memory."""
+        with self._solitude.beside():
+            try:
+                return errand.function()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            try:
+                with self._solitude.alone():
+                    return errand.function()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise OutOfMemoryError(SHORT) from error
 
     def _compute(self, batch: Sequence[Job], begun: float) -> None:
         """Compute a batch and tell those who wait."""
