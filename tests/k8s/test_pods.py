@@ -18,7 +18,7 @@ from atomlens.server.settings import PREFIX, ServerSettings
 from .conftest import ROOT, Manifests, rendered
 
 IDLE_BYTES, PROBE_BYTES = 300 * 2**20, 30 * 2**20  # a warm server, and the buffers of each probe
-WAITING_BYTES, COMPUTING_BYTES = 20, 2000  # for each atom or pair in the queue, and of a batch in a SchNet
+WAITING_BYTES, COMPUTING_BYTES = 40, 2000  # for each atom or pair in the queue, and of a batch in a SchNet
 LEAVING_SECONDS = 10  # beside preStop and the grace: closing what is open
 
 
