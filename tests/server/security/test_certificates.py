@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -18,6 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from atomlens.server.security.certificates import Certificates
 from tests.authority import DAY, Authority, Pair
+
+P256 = bytes.fromhex("06082a8648ce3d030107")  # the name of the curve, as keys and certificates tell it
+UNKNOWN = P256[:-1] + b"\x63"
 
 
 def parse(pair: Pair, client_ca: bytes | None = None, now: float | None = None) -> Certificates:
@@ -83,4 +88,35 @@ def test_keys_that_cannot_be_used(authority: Authority, tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=re.escape("`tls_key` must be an RSA key or one of an elliptic curve")
     ):
+        parse(pair)
+
+
+def pem(label: str, der: bytes) -> bytes:
+    """Return bytes in PEM form."""
+    return f"-----BEGIN {label}-----\n{base64.encodebytes(der).decode()}-----END {label}-----\n".encode()
+
+
+def test_a_curve_that_is_not_known(authority: Authority) -> None:
+    """It is refused as other kinds of keys are, in the key and in the certificate."""
+    pair = authority.issue("server")
+    key = load_pem_private_key(pair.key.read_bytes(), None)
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    assert P256 in der
+    odd = pem("PRIVATE KEY", der.replace(P256, UNKNOWN))
+    with pytest.raises(ValueError, match=r"`tls_key` must be an RSA key or .*: .* not supported"):
+        Certificates.parse(pair.cert.read_bytes(), odd, None, time.time())
+    der = x509.load_pem_x509_certificate(pair.cert.read_bytes()).public_bytes(Encoding.DER)
+    assert P256 in der
+    pair.cert.write_bytes(pem("CERTIFICATE", der.replace(P256, UNKNOWN)))
+    with pytest.raises(ValueError, match="`tls_key` is not the key of the first certificate"):
+        parse(pair)
+
+
+def test_a_certificate_of_a_version_that_is_not_known(authority: Authority) -> None:
+    """It is no certificate."""
+    pair = authority.issue("server")
+    der = x509.load_pem_x509_certificate(pair.cert.read_bytes()).public_bytes(Encoding.DER)
+    third = bytes.fromhex("a003020102")
+    pair.cert.write_bytes(pem("CERTIFICATE", der.replace(third, third[:-1] + b"\x09", 1)))
+    with pytest.raises(ValueError, match="`tls_cert` must be certificates in PEM form"):
         parse(pair)

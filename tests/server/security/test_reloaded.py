@@ -58,6 +58,25 @@ def test_what_is_broken_leaves_the_value_and_is_reported_once(
     assert (sums.value, heard) == (8, [False, True])
 
 
+def test_what_nobody_foresaw_leaves_the_value_too(
+    paths: dict[str, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a library raises of files, it is reported once, and they are read again when they change."""
+
+    def divided(contents: Contents) -> float:
+        return 1 / number(contents)
+
+    value = Reloaded(paths, divided)
+    paths["first"].write_text("-1")
+    for _ in range(3):
+        assert not value.refresh()
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{value.name}: ZeroDivisionError(")
+    paths["first"].write_text("3")
+    assert value.refresh()
+    assert value.value == 0.25
+
+
 def test_what_is_put_back_is_no_news(paths: dict[str, Path], caplog: pytest.LogCaptureFixture) -> None:
     """A file that returns as it was is in use as before; broken once more, it is reported once more."""
     sums = Reloaded(paths, number)

@@ -55,6 +55,32 @@ def test_files_are_looked_at_again_and_again(
     assert {("tokens", True), ("certificates", True)} <= set(told)
 
 
+def test_a_look_that_fails_is_not_the_last(
+    write_tokens: WriteTokens, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A token that is taken back afterwards is not known any more."""
+    monkeypatch.setattr(security, "REFRESH_SECONDS", 0.001)
+    found = Security(ServerSettings(tokens=write_tokens(("ada", "explain", "one"))))
+    refresh = found.refresh
+
+    def fail() -> None:
+        monkeypatch.setattr(found, "refresh", refresh)
+        raise MemoryError
+
+    monkeypatch.setattr(found, "refresh", fail)
+
+    async def main() -> None:
+        watching = asyncio.create_task(found.watch())
+        write_tokens(("ada", "explain", "two"))
+        async with asyncio.timeout(60):
+            while caller(found, "one") is not None:
+                await asyncio.sleep(0)
+        watching.cancel()
+
+    asyncio.run(main())
+    assert "certificates and tokens could not be looked at" in caplog.text
+
+
 def test_there_is_nothing_to_watch_without_files() -> None:
     """The watch ends at once, and everybody may ask."""
     found = Security(ServerSettings())

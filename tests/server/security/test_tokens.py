@@ -54,6 +54,7 @@ def test_every_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
             line("ada", "explain", "x") + "ada explain, probe 00",
             "line 2 must be NAME SCOPES SHA256, it has 4",
         ),
+        (line("ada", "explain", ""), "line 1: the third word is the SHA-256 of nothing"),
         (line("a/b", "explain", "x"), "line 1: a name has at most 64 letters"),
         (line("x" * 65, "explain", "x"), "line 1: a name has at most 64 letters"),
         (line("ada", "explain,everything", "x"), "line 1: scopes are explain, probe, admin"),

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 
 import grpc
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey
+KINDS = "must be an RSA key or one of an elliptic curve (ECDSA)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Certificates:
             ValueError: a file is none, they do not belong together, or a certificate has ended.
         """
         certificates = _certificates("tls_cert", chain)
-        if certificates[0].public_key() != _key(key).public_key():
+        if not _belongs(_key(key), certificates[0]):
             raise ValueError("`tls_key` is not the key of the first certificate in `tls_cert`")
         _check_current("tls_cert", min(certificates, key=_end), now)
         if client_ca is not None:  # an old CA may stand beside the one that takes its place
@@ -45,7 +47,7 @@ class Certificates:
 def _certificates(setting: str, pem: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise ValueError(f"`{setting}` must be certificates in PEM form") from error
 
 
@@ -56,9 +58,18 @@ def _key(pem: bytes) -> PrivateKey:
         raise ValueError("`tls_key` must not be encrypted") from error
     except ValueError as error:
         raise ValueError("`tls_key` must be a private key in PEM form") from error
+    except UnsupportedAlgorithm as error:
+        raise ValueError(f"`tls_key` {KINDS}: {error}") from error
     if not isinstance(key, PrivateKey):
-        raise ValueError("`tls_key` must be an RSA key or one of an elliptic curve (ECDSA)")
+        raise ValueError(f"`tls_key` {KINDS}")
     return key
+
+
+def _belongs(key: PrivateKey, certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.public_key() == key.public_key()
+    except UnsupportedAlgorithm:  # which no key is of that can be used
+        return False
 
 
 def _end(certificate: x509.Certificate) -> float:

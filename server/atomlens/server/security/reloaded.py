@@ -61,6 +61,9 @@ class Reloaded(Generic[T]):
         except ValueError as error:
             self._keep(contents, error)
             return False
+        except Exception as error:  # whatever a library makes of the files, they are looked at again
+            self._keep(contents, ValueError(f"{self.name}: {error!r}"))
+            return False
         self._contents = contents
         log.info("read again: %s", self.name)
         self._heard(True)

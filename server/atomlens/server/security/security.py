@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Told = Callable[[str, bool], None]  # of certificates or tokens that changed: whether they could be used
 REFRESH_SECONDS = 1.0  # between two looks at the files
+log = logging.getLogger(__name__)
 
 
 def untold(what: str, succeeded: bool) -> None:
@@ -55,7 +57,10 @@ class Security:
         """Look at the files again and again until cancelled, beside the event loop."""
         while self.tls or self._tokens:
             await asyncio.sleep(REFRESH_SECONDS)
-            await asyncio.to_thread(self.refresh)
+            try:
+                await asyncio.to_thread(self.refresh)
+            except Exception:  # a token that is taken back must not live on because of it
+                log.exception("certificates and tokens could not be looked at")
 
     def refresh(self) -> None:
         """Read what changed."""

@@ -16,6 +16,7 @@ from atomlens.server.security.scopes import Scope
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 DIGEST = re.compile("[0-9a-f]{64}")
 SCOPES = frozenset(Scope)
+NOTHING = sha256().hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +71,6 @@ def _token(number: int, words: list[str]) -> Token:
         raise ValueError(
             f"line {number}: the third word must be the SHA-256 of a token, 64 hexadecimal digits"
         )
+    if digest == NOTHING:  # which whoever sends none would have
+        raise ValueError(f"line {number}: the third word is the SHA-256 of nothing, not of a token")
     return Token(name, frozenset(map(Scope, scopes)), bytes.fromhex(digest))
