@@ -107,13 +107,14 @@ def test_without_an_interval_it_looks_when_it_is_asked_to() -> None:
 
 
 def test_one_look_goes_on_at_a_time_and_the_loop_goes_on_beside_it() -> None:
-    """Each that asks gets a look that began after it asked."""
+    """Each that asks gets a look that began after it asked, which all who wait for it share."""
 
     async def main() -> Looked:
         repository = Looked()
         watcher = RepositoryWatcher(repository, 0.0)
         asking = [asyncio.create_task(watcher.refresh()) for _ in range(3)]
         await until(lambda: len(repository.looks) == 1)
+        asking += [asyncio.create_task(watcher.refresh()) for _ in range(3)]
         for _ in range(100):
             await asyncio.sleep(0)
         assert len(repository.looks) == 1
@@ -122,7 +123,50 @@ def test_one_look_goes_on_at_a_time_and_the_loop_goes_on_beside_it() -> None:
         return repository
 
     repository = asyncio.run(main())
-    assert (repository.looks, repository.most_at_once) == ([True] * 3, 1)
+    assert (repository.looks, repository.most_at_once) == ([True] * 2, 1)
+
+
+def test_who_asks_and_leaves_has_no_thread_wait() -> None:
+    """However many do while a look goes on, or hangs: one more look follows, and not one for each."""
+
+    async def main() -> Looked:
+        repository = Looked()
+        watcher = RepositoryWatcher(repository, 0.0)
+        for _ in range(50):
+            asking = asyncio.create_task(watcher.refresh())
+            await until(lambda: bool(repository.looks))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait([asking])
+        assert sum(thread.name == "repository" for thread in threading.enumerate()) == 1
+        repository.let_go.set()
+        await watcher.refresh()
+        return repository
+
+    repository = asyncio.run(main())
+    assert (repository.looks, repository.most_at_once) == ([True] * 2, 1)
+
+
+def test_whatever_ends_a_look_ends_the_wait_for_it() -> None:
+    """An error of a library that is no `Exception`, too: the next look would wait for ever."""
+
+    class Panic(BaseException):
+        """What nobody expects."""
+
+    class Panicking(Looked):
+        """A repository that cannot be looked at."""
+
+        def refresh(self, again: bool = False) -> None:
+            """Raise."""
+            raise Panic(again)
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(Panic):
+                await RepositoryWatcher(Panicking(), 0.0).refresh()
+
+    asyncio.run(main())
 
 
 def test_nobody_waits_for_a_volume_that_hangs() -> None:

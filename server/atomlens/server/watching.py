@@ -22,6 +22,7 @@ class RepositoryWatcher:
     def __init__(self, repository: Repository, poll_seconds: float) -> None:
         self._repository, self._poll_seconds = repository, poll_seconds
         self._turn = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None  # a look that was asked for and has not begun
         self._threads: list[threading.Thread] = []
 
     async def watch(self) -> None:
@@ -38,11 +39,19 @@ class RepositoryWatcher:
             self._repository.leave()
 
     async def refresh(self) -> None:
-        """Look now, and try again what failed; return when everything that can be served is."""
-        await self._look(again=True)
+        """Look now, and try again what failed; return when everything that can be served is.
+
+        Who asks before the look that another asked for has begun shares it. It goes on when they leave: each
+        that came and left would have a thread wait otherwise.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._look(again=True))
+        await asyncio.shield(self._next)
 
     async def _look(self, again: bool) -> None:
         async with self._turn:
+            if again:
+                self._next = None
             await self._in_thread(lambda: self._repository.refresh(again))
 
     async def close(self) -> None:
@@ -51,6 +60,8 @@ class RepositoryWatcher:
         A process that ends while the runtime loads a graph would not end well.
         """
         self._repository.leave()
+        if self._next is not None:
+            self._next.cancel()
         for thread in self._threads:
             await asyncio.to_thread(thread.join, LAST_SECONDS)
 
@@ -67,7 +78,7 @@ def _run(function: Callable[[], None], done: asyncio.Future[None]) -> None:
     error = None
     try:
         function()
-    except Exception as caught:
+    except BaseException as caught:  # whatever it is, somebody waits
         error = caught
     try:
         done.get_loop().call_soon_threadsafe(_settle, done, error)
@@ -75,7 +86,7 @@ def _run(function: Callable[[], None], done: asyncio.Future[None]) -> None:
         log.debug("a look at the repository ended after the server")
 
 
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
+def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:
     if done.done():
         return
     if error is None:
