@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -92,5 +93,28 @@ def test_a_closed_engine_refuses(repository: Repository, water: Structures) -> N
             await engine.finish(model, admission, Asking())
         with pytest.raises(UnavailableError):
             await engine.admit(model, water, ())
+
+    asyncio.run(main())
+
+
+def test_the_loop_goes_on_while_an_engine_closes(repository: Repository) -> None:
+    """A server that waits for what is read at its door tells its health meanwhile, and can be hurried."""
+
+    async def main() -> None:
+        engine = AsyncEngine(repository, ServerSettings(workers=1))
+        has_begun, goes_on = threading.Event(), threading.Event()
+
+        def read() -> bool:
+            has_begun.set()
+            return goes_on.wait(10)
+
+        reading = asyncio.create_task(engine.outside(read))
+        assert await asyncio.to_thread(has_begun.wait, 30)
+        closing = asyncio.create_task(engine.close())
+        while not engine._door._shutdown:
+            await asyncio.sleep(0)
+        goes_on.set()
+        await closing
+        assert await reading
 
     asyncio.run(main())

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -459,6 +460,34 @@ def test_whatever_a_bundle_does_the_others_serve(
     assert repository.failed[0].reason == "loading it failed: MemoryError"
     assert repository.find(published.name).version == 1
     assert "Traceback" in caplog.text
+
+
+def test_whatever_a_changed_bundle_does_the_others_are_looked_at(
+    published: Published, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It serves on as it was and is checked at every look, until it can be told what is wrong with it."""
+    published.publish(3)
+    repository = Repository.open(published.root)
+    (published.path(3) / CARD).write_bytes((published.path(3) / CARD).read_bytes() + b" ")
+    published.publish(2)
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("atomlens.server.repository.Bundle", SimpleNamespace(load=fail))
+        for _ in range(2):
+            repository.refresh()
+    assert repository.find(published.name).version == 3
+    assert [entry.reason for entry in repository.entries] == [
+        "",
+        "",
+        "checking its files failed: MemoryError",
+    ]
+    assert [entry.state.value for entry in repository.entries] == ["ready"] * 3
+    assert caplog.text.count("Traceback") == 1
+    repository.refresh()
+    assert "its SHA-256 is another" in repository.entries[-1].reason
 
 
 def test_only_so_many_versions_are_loaded(published: Published) -> None:

@@ -160,7 +160,7 @@ class AsyncEngine:
         """Finish what is being computed and let the threads go."""
         self._closed = True
         await self.batcher.close()
-        self._door.shutdown()
+        await asyncio.to_thread(self._door.shutdown)
 
 
 def _account(model: Model, admission: Admission, explanations: Explanations) -> None:

@@ -212,4 +212,9 @@ class Repository:
         except BundleError as error:
             identity = None if isinstance(error, UnreadableError) else found.identity
             return replace(known, reason=f"{CHANGED}: {error}", identity=identity)
+        except Exception as error:  # those that come after it are looked at all the same
+            reason = f"checking its files failed: {type(error).__name__}"
+            if reason != known.reason:
+                log.exception("%s could not be checked", known)
+            return replace(known, reason=reason, identity=None)
         return replace(known, reason="", identity=found.identity)

@@ -115,3 +115,19 @@ def test_a_port_that_is_taken_is_an_error_that_names_the_setting(served: Metrics
     with pytest.raises(OSError, match=rf"`metrics_address` 127.0.0.1:{port} cannot be listened on"):
         other.start("127.0.0.1", port)
     assert other.address == ""
+
+
+def test_a_page_that_is_being_stopped_may_be_stopped(served: MetricsPage) -> None:
+    """As it is by a server that is told a second time to leave."""
+    server = served._server
+    assert server is not None
+    shutdown = server.shutdown
+
+    def shutdown_meanwhile() -> None:
+        served.stop()
+        shutdown()
+
+    server.shutdown = shutdown_meanwhile  # type: ignore[method-assign]
+    served.stop()
+    with pytest.raises(OSError, match="refused"):
+        asked(served.address)

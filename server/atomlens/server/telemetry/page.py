@@ -41,12 +41,12 @@ class MetricsPage:
         self._thread.start()
 
     def stop(self) -> None:
-        """Listen no more; does nothing where nobody listens."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
+        """Listen no more; does nothing where nobody listens, or somebody else is at it."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
             self._thread.join()
-            self._server = None
 
 
 class _Server(ThreadingWSGIServer):
