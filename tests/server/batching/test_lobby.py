@@ -164,7 +164,7 @@ def test_workers_never_see_the_lobby_empty_while_somebody_waits(monkeypatch: pyt
     """One that made room just then would tell nobody, and who waits might wait for ever."""
     hall = Hall(job(100, client="x"))
     hall.wait(10, client="a")
-    seen: list[int] = []
+    seen: list[int] = []  # sizes, whenever room is looked for
     client_cost = hall.queue.client_cost
 
     def looked(client: str) -> int:
@@ -174,3 +174,37 @@ def test_workers_never_see_the_lobby_empty_while_somebody_waits(monkeypatch: pyt
     monkeypatch.setattr(hall.queue, "client_cost", looked)
     hall.lobby.let_in()
     assert seen == [1]
+
+
+def test_clients_take_turns_in_the_order_of_their_calls() -> None:
+    """Whoever came first enters first, whichever client it is of."""
+    full = job(100, client="x")
+    hall = Hall(full)
+    parties = [hall.wait(10, client=client) for client in "abcabca"]
+    hall.lobby.leave(parties[1])
+    entered: list[Job] = []
+    hall.lobby._enter = entered.extend
+    hall.queue.discard(full)
+    hall.lobby.let_in()
+    assert entered == [job for party in (parties[0], *parties[2:]) for job in party.jobs]
+    assert len(hall.lobby) == 0
+
+
+def test_those_who_wait_are_looked_at_no_oftener_than_there_is_room_for_them() -> None:
+    """However many wait, another that comes, or leaves, costs no more than a look at each client."""
+    hall = Hall(job(75, client="x", priority=BULK))
+    for client in "ab" * 500:
+        hall.wait(1, client=client, priority=BULK)
+    looked: list[int] = []
+    obstacle = hall.lobby.obstacle
+
+    def counted(caller: Any, cost: int) -> Any:
+        looked.append(cost)
+        return obstacle(caller, cost)
+
+    hall.lobby.obstacle = counted  # type: ignore[method-assign]
+    party = hall.wait(1, client="a", priority=BULK)
+    hall.lobby.leave(party)
+    hall.lobby.let_in()
+    assert len(looked) == 2
+    assert len(hall.lobby.clear()) == 1000

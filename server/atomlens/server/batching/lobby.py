@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from atomlens.server.batching.jobs import Caller, Job
@@ -22,7 +23,8 @@ class Obstacle(NamedTuple):
     excess: int  # cost that has to leave first
 
 
-class Party(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Party:
     """Jobs of one call that enter together."""
 
     caller: Caller
@@ -47,10 +49,12 @@ class Lobby:
         self._queue, self._enter = queue, enter
         self._most, self._most_bulk = settings.max_queue_cost, settings.max_bulk_cost
         self._most_of_client = settings.max_client_cost
-        self._parties: list[Party] = []  # interactive ones first
+        # Of each priority, those of each client, and when they came, counted: the oldest first.
+        self._lanes: dict[Priority, dict[str, OrderedDict[Party, int]]] = {one: {} for one in Priority}
+        self._came = self._size = 0
 
     def __len__(self) -> int:
-        return len(self._parties)
+        return self._size
 
     def obstacle(self, caller: Caller, cost: int) -> Obstacle | None:
         """Return why work of that cost cannot enter now; None where it can."""
@@ -68,37 +72,56 @@ class Lobby:
 
     def wait(self, party: Party) -> None:
         """Have jobs enter as soon as there is room."""
-        insort(self._parties, party, key=_priority)
+        lanes = self._lanes[party.caller.priority]
+        self._came += 1
+        lanes.setdefault(party.caller.client, OrderedDict())[party] = self._came
+        self._size += 1
         self.let_in()
 
     def leave(self, party: Party) -> None:
         """Forget jobs that waited; nothing where they entered."""
-        if party in self._parties:
-            self._parties.remove(party)
+        if party in self._lanes[party.caller.priority].get(party.caller.client, ()):
+            self._take(party)
 
     def let_in(self) -> None:
         """Let in whom there is room for. Workers that look meanwhile see whoever has not entered."""
-        waiting, stopped = list[Party](), set[str | Priority]()
-        for party in self._parties:
-            client, priority = party.caller.client, party.caller.priority
-            if client in stopped or priority in stopped:
-                waiting.append(party)
-            elif (obstacle := self.obstacle(party.caller, party.cost)) is not None:
-                waiting.append(party)
-                stopped.add(client if obstacle.reason == CLIENT_FULL else priority)
-            else:
-                self._enter(party.jobs)
-        self._parties = waiting
+        full = set[str]()  # clients that have what they may
+        for priority in Priority:
+            while (party := self._oldest(priority, full)) is not None:
+                obstacle = self.obstacle(party.caller, party.cost)
+                if obstacle is None:
+                    self._take(party)
+                    self._enter(party.jobs)
+                elif obstacle.reason == CLIENT_FULL:
+                    full.add(party.caller.client)
+                else:
+                    break
 
     def clear(self) -> list[Job]:
         """Send everybody away and return their jobs."""
-        jobs = [job for party in self._parties for job in party.jobs]
-        self._parties.clear()
-        return jobs
+        parties = [party for lanes in self._lanes.values() for lane in lanes.values() for party in lane]
+        for party in parties:
+            self._take(party)
+        return [job for party in parties for job in party.jobs]
+
+    def _oldest(self, priority: Priority, full: Set[str]) -> Party | None:
+        """Return who has waited longest, but for some clients."""
+        lanes = [lane for client, lane in self._lanes[priority].items() if client not in full]
+        first = min(lanes, key=_came, default=None)
+        return None if first is None else next(iter(first))
+
+    def _take(self, party: Party) -> None:
+        """Forget somebody who waits."""
+        lanes, client = self._lanes[party.caller.priority], party.caller.client
+        del lanes[client][party]
+        if not lanes[client]:
+            del lanes[client]
+        self._size -= 1
 
 
-def _priority(party: Party) -> Priority:
-    return party.caller.priority
+def _came(lane: OrderedDict[Party, int]) -> int:
+    """Return when the oldest came."""
+    return next(iter(lane.values()))
 
 
 def _obstacle(reason: str, what: str, there: int, cost: int, most: int, name: str) -> Obstacle:
