@@ -78,6 +78,37 @@ def test_one_client_does_not_fill_the_queue() -> None:
     assert (obstacle.reason, obstacle.excess) == ("CLIENT_QUEUE_FULL", 20)
 
 
+def test_bulk_work_of_a_client_leaves_room_for_its_interactive_work() -> None:
+    """Streams fill three quarters of what their client may have; single calls of it find the rest."""
+    hall = Hall(job(30, client="a", priority=BULK))
+    assert hall.refusal(15, client="a", priority=BULK) == ""
+    assert hall.refusal(16, client="a", priority=BULK) == "max_client_cost"
+    obstacle = hall.lobby.obstacle(Asking(client="a", priority=BULK), 20)
+    assert obstacle is not None
+    assert (obstacle.reason, obstacle.excess) == ("CLIENT_QUEUE_FULL", 5)
+
+
+def test_a_client_is_not_shut_out_by_its_own_work_of_the_other_priority() -> None:
+    """Its single call enters beside a chunk that is larger than all it may have, and the other way round."""
+    hall = Hall(job(70, client="a", priority=BULK))
+    assert hall.refusal(20, client="a") == ""
+    hall.wait(5, client="a")
+    assert hall.refusal(20, client="a") == "max_client_cost"
+    urgent = Hall(job(60, client="a"))
+    assert urgent.refusal(20, client="a", priority=BULK) == ""
+
+
+def test_bulk_work_of_a_client_is_let_in_though_its_interactive_work_waits_for_more_room() -> None:
+    """As soon as the bulk work before it was taken."""
+    bulk = job(10, client="a", priority=BULK)
+    hall = Hall(job(40, client="a"), bulk)
+    urgent, patient = hall.wait(30, client="a"), hall.wait(40, client="a", priority=BULK)
+    assert (hall.is_in(urgent), hall.is_in(patient)) == (False, False)
+    hall.queue.discard(bulk)
+    hall.lobby.let_in()
+    assert (hall.is_in(urgent), hall.is_in(patient)) == (False, True)
+
+
 @pytest.mark.parametrize("priority", [INTERACTIVE, BULK])
 def test_work_of_any_cost_may_enter_where_there_is_no_other(priority: Any) -> None:
     """It would never be computed otherwise."""
@@ -165,13 +196,13 @@ def test_workers_never_see_the_lobby_empty_while_somebody_waits(monkeypatch: pyt
     hall = Hall(job(100, client="x"))
     hall.wait(10, client="a")
     seen: list[int] = []  # sizes, whenever room is looked for
-    client_cost = hall.queue.client_cost
+    obstacle = hall.lobby.obstacle
 
-    def looked(client: str) -> int:
+    def looked(caller: Any, cost: int) -> Any:
         seen.append(len(hall.lobby))
-        return client_cost(client)
+        return obstacle(caller, cost)
 
-    monkeypatch.setattr(hall.queue, "client_cost", looked)
+    monkeypatch.setattr(hall.lobby, "obstacle", looked)
     hall.lobby.let_in()
     assert seen == [1]
 

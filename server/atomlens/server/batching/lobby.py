@@ -36,8 +36,9 @@ class Lobby:
     """Bounds of the queue, for the event loop alone.
 
     The queue holds work of a cost up to `max_queue_cost`, of which bulk work takes three quarters at most, so
-    that there is room for interactive work; and up to `max_client_cost` of one client. Where nothing of its
-    priority and its client waits, work of any cost may enter, so that neither priority shuts the other out.
+    that there is room for interactive work; and up to `max_client_cost` of one client, shared alike. Where
+    nothing of its priority, or of its priority and its client, waits, work of any cost may pass that bound,
+    so that neither priority shuts the other out.
     Who waits for room is let in in order, interactive work first; the bound of a client, or of a priority,
     does not hold up others.
     """
@@ -48,7 +49,10 @@ class Lobby:
         """Begin with nobody; ``enter`` lets jobs into the queue."""
         self._queue, self._enter = queue, enter
         self._most, self._most_bulk = settings.max_queue_cost, settings.max_bulk_cost
-        self._most_of_client = settings.max_client_cost
+        self._most_of_client, self._most_bulk_of_client = (
+            settings.max_client_cost,
+            settings.max_client_bulk_cost,
+        )
         # Of each priority, those of each client, and when they came, counted: the oldest first.
         self._lanes: dict[Priority, dict[str, OrderedDict[Party, int]]] = {one: {} for one in Priority}
         self._came = self._size = 0
@@ -59,15 +63,22 @@ class Lobby:
     def obstacle(self, caller: Caller, cost: int) -> Obstacle | None:
         """Return why work of that cost cannot enter now; None where it can."""
         held, alike = sum(self._queue.cost.values()), self._queue.cost[caller.priority]
-        mine = self._queue.client_cost(caller.client)
         if alike and held + cost > self._most:
             return _obstacle("QUEUE_FULL", "the queue", held, cost, self._most, "`max_queue_cost`")
         if alike and alike + cost > self._most_bulk and caller.priority is Priority.BULK:
             name = "3/4 of `max_queue_cost`"
             return _obstacle("QUEUE_FULL", "bulk work", alike, cost, self._most_bulk, name)
-        if mine and mine + cost > self._most_of_client:
-            most = self._most_of_client
+        return self._obstacle_of_client(caller.client, caller.priority, cost)
+
+    def _obstacle_of_client(self, client: str, priority: Priority, cost: int) -> Obstacle | None:
+        """Return how other work of the same client is in the way; None where it is not."""
+        mine, alike = self._queue.client_cost(client), self._queue.client_cost(client, priority)
+        most, most_bulk = self._most_of_client, self._most_bulk_of_client
+        if alike and mine + cost > most:
             return _obstacle(CLIENT_FULL, "this client", mine, cost, most, "`max_client_cost`")
+        if alike and alike + cost > most_bulk and priority is Priority.BULK:
+            name = "3/4 of `max_client_cost`"
+            return _obstacle(CLIENT_FULL, "bulk work of this client", alike, cost, most_bulk, name)
         return None
 
     def wait(self, party: Party) -> None:
@@ -85,8 +96,8 @@ class Lobby:
 
     def let_in(self) -> None:
         """Let in whom there is room for. Workers that look meanwhile see whoever has not entered."""
-        full = set[str]()  # clients that have what they may
         for priority in Priority:
+            full = set[str]()  # clients that have what they may
             while (party := self._oldest(priority, full)) is not None:
                 obstacle = self.obstacle(party.caller, party.cost)
                 if obstacle is None:

@@ -40,7 +40,7 @@ class Queue:
         self._lanes: dict[Priority, dict[Kind, Lane]] = {priority: {} for priority in Priority}
         self._entered = 0
         self._passed = 0  # cost of interactive turns since bulk work waits or had one
-        self._cost_of_clients: dict[str, int] = {}
+        self._cost_of_clients: dict[Priority, dict[str, int]] = {priority: {} for priority in Priority}
         self.cost = dict.fromkeys(Priority, 0)
 
     def __len__(self) -> int:
@@ -48,13 +48,14 @@ class Queue:
 
     def put(self, one: Waiting) -> None:
         """Let something in."""
-        lanes, client = self._lanes[one.caller.priority], one.caller.client
+        priority, client = one.caller.priority, one.caller.client
+        lanes, of_clients = self._lanes[priority], self._cost_of_clients[priority]
         if one.kind not in lanes:
             lanes[one.kind] = Lane()
         self._entered += 1
         lanes[one.kind].put(one, self._entered)
-        self.cost[one.caller.priority] += one.load.cost
-        self._cost_of_clients[client] = self.client_cost(client) + one.load.cost
+        self.cost[priority] += one.load.cost
+        of_clients[client] = of_clients.get(client, 0) + one.load.cost
 
     def discard(self, one: Waiting) -> bool:
         """Take something out that is not to be done; return whether it was there."""
@@ -97,9 +98,9 @@ class Queue:
                 costs[kind] = costs.get(kind, 0) + lane.cost
         return costs
 
-    def client_cost(self, client: str) -> int:
-        """Return the cost of what waits for a client."""
-        return self._cost_of_clients.get(client, 0)
+    def client_cost(self, client: str, *priorities: Priority) -> int:
+        """Return the cost of what waits for a client, of some priorities or of all."""
+        return sum(self._cost_of_clients[one].get(client, 0) for one in priorities or Priority)
 
     def _order(self) -> tuple[Priority, Priority]:
         if self._passed >= self._most_passing:
@@ -150,9 +151,10 @@ class Queue:
         if not lane:
             del self._lanes[priority][one.kind]
         self.cost[priority] -= one.load.cost
-        self._cost_of_clients[client] -= one.load.cost
-        if not self._cost_of_clients[client]:
-            del self._cost_of_clients[client]
+        of_clients = self._cost_of_clients[priority]
+        of_clients[client] -= one.load.cost
+        if not of_clients[client]:
+            del of_clients[client]
 
 
 class Lane:

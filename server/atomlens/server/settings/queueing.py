@@ -51,3 +51,8 @@ class QueueingSettings(Concern):
     def max_bulk_cost(self) -> int:
         """Cost of bulk work that may wait: the rest of the queue is for interactive work."""
         return self.max_queue_cost * 3 // 4
+
+    @property
+    def max_client_bulk_cost(self) -> int:
+        """Cost of one client's bulk work that may wait: its own does not shut out its interactive work."""
+        return self.max_client_cost * 3 // 4
