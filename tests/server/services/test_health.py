@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import grpc
+import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from atomlens.server.app import SERVICES
+from atomlens.server.services import health
+from atomlens.server.services.health import HealthServicer
+
+WATCH = {
+    ":method": "POST",
+    ":scheme": "http",
+    ":path": "/grpc.health.v1.Health/Watch",
+    ":authority": "localhost",
+    "te": "trailers",
+    "content-type": "application/grpc",
+}
+SETTINGS, HEADERS, DATA = 4, 1, 0  # kinds of HTTP/2's frames
 
 
 def test_a_watch_is_told_the_end_and_does_not_delay_it(serving: Callable[..., Any]) -> None:
@@ -45,5 +60,84 @@ def test_a_watch_may_be_left(serving: Callable[..., Any]) -> None:
             assert (await stays.read()).status == HealthCheckResponse.SERVING
             unknown = health.Watch(HealthCheckRequest(service="nope"))
             assert (await unknown.read()).status == HealthCheckResponse.SERVICE_UNKNOWN
+
+    asyncio.run(main())
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """Return a frame of HTTP/2."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def watch_without_room(address: str) -> socket.socket:
+    """Watch all services as a client that has no room for a byte of an answer."""
+    host, _, port = address.rpartition(":")
+    connection = socket.create_connection((host, int(port)))
+    no_window = struct.pack(">HI", 4, 0)
+    headers = b"".join(b"\0" + text(name) + text(value) for name, value in WATCH.items())
+    connection.sendall(
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        + frame(SETTINGS, 0, 0, no_window)
+        + frame(HEADERS, 4, 1, headers)
+        + frame(DATA, 1, 1, bytes(5))
+    )
+    return connection
+
+
+def text(value: str) -> bytes:
+    """Return a text as headers of HTTP/2 hold it."""
+    return bytes([len(value)]) + value.encode()
+
+
+def test_a_reader_that_has_no_room_holds_up_neither_others_nor_the_end(
+    serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ask for health, and nobody may keep a server from starting or leaving."""
+    watching = asyncio.Event()
+    status_of = HealthServicer._status
+
+    def seen(servicer: HealthServicer, service: str) -> Any:
+        watching.set()
+        return status_of(servicer, service)
+
+    monkeypatch.setattr(HealthServicer, "_status", seen)
+
+    async def main() -> None:
+        async with serving() as (server, channel), asyncio.timeout(20):
+            with watch_without_room(server.address):
+                await watching.wait()
+                stub: Any = HealthStub(channel)
+                other = stub.Watch(HealthCheckRequest())
+                assert (await other.read()).status == HealthCheckResponse.SERVING
+                await server._health.set("", HealthCheckResponse.NOT_SERVING)
+                assert (await other.read()).status == HealthCheckResponse.NOT_SERVING
+                await server.stop(0.1)
+
+    asyncio.run(main())
+
+
+def test_a_reader_that_has_no_room_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that may ask again."""
+    monkeypatch.setattr(health, "PATIENCE_SECONDS", 0.0)
+
+    class Full:
+        """A call that cannot be written to."""
+
+        aborted: tuple[Any, ...] = ()
+
+        async def write(self, _: object) -> None:
+            await asyncio.Event().wait()
+
+        async def abort(self, *told: Any) -> None:
+            self.aborted = told
+            raise grpc.aio.AbortError
+
+    async def main() -> None:
+        call: Any = Full()
+        with pytest.raises(grpc.aio.AbortError):
+            await HealthServicer(asyncio.Event()).Watch(HealthCheckRequest(), call)
+        code, message, _ = call.aborted
+        assert code == grpc.StatusCode.UNAVAILABLE
+        assert message.endswith("watch again")
 
     asyncio.run(main())

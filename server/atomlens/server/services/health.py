@@ -1,4 +1,9 @@
-"""Health, whose watches end with the server: the library's never do and would hold it for all its grace."""
+"""Health, whose watches hold up nobody.
+
+The library's keep a lock while a message waits for its reader: one that does not read would keep statuses
+from being set, and the server from starting and from leaving. And they never end, which would take a server
+that leaves all its grace.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +13,13 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2
 
+from atomlens.server.errors import UnavailableError
+from atomlens.server.services.reader import write
+from atomlens.server.services.translation import abort
 from atomlens.server.services.unreadable import Unreadable, understood
 
 LIVE = "live"  # the name by which probes ask whether the process answers at all, not what it serves
+PATIENCE_SECONDS = 5.0  # with a reader that has no room for the few bytes of a status
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -20,6 +29,15 @@ class HealthServicer(health.aio.HealthServicer):
     def __init__(self, draining: asyncio.Event) -> None:
         super().__init__()
         self._draining = draining
+        self._statuses: dict[str, int] = {}
+        self._changed = asyncio.Event()  # until the next change
+
+    async def set(self, service: str, status: int) -> None:
+        """Set a service's status and have watches tell it; waits for no reader."""
+        await super().set(service, status)
+        self._statuses[service] = status
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def Check(  # noqa: N802
         self, request: health_pb2.HealthCheckRequest | Unreadable, context: Context
@@ -31,30 +49,40 @@ class HealthServicer(health.aio.HealthServicer):
         self, request: health_pb2.HealthCheckRequest | Unreadable, context: Context
     ) -> None:
         """Tell a service's status whenever it changes; at last, that it is not serving."""
-        request = await understood(request, context)
-        told: Any = _Told(context)
-        watching = asyncio.ensure_future(super().Watch(request, told))
-        leaving = asyncio.ensure_future(self._draining.wait())
+        service = (await understood(request, context)).service
+        last, leaving = None, asyncio.ensure_future(self._draining.wait())
         try:
-            await asyncio.wait({watching, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            async with told.writing:
-                watching.cancel()
-            await asyncio.wait({watching})
-            await told.write(
-                health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
-            )
+            while True:
+                changed, is_last = self._changed, self._draining.is_set()
+                status = self._status(service)
+                if status != last:
+                    await _tell(context, status)
+                    last = status
+                if is_last:
+                    return
+                await _first(changed, leaving)
         finally:
-            watching.cancel()
             leaving.cancel()
 
+    def _status(self, service: str) -> int:
+        if self._draining.is_set():
+            return int(health_pb2.HealthCheckResponse.NOT_SERVING)
+        return self._statuses.get(service, int(health_pb2.HealthCheckResponse.SERVICE_UNKNOWN))
 
-class _Told:
-    """A watch's context, in which one message is written at a time and none is cut short."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self.writing = asyncio.Lock()
+async def _tell(context: Context, status: int) -> None:
+    """Write a status, or end the call of a reader that has no room for it."""
+    message = health_pb2.HealthCheckResponse(status=status)
+    try:
+        await write(context, message, PATIENCE_SECONDS, "watch again")
+    except UnavailableError as error:
+        await abort(context, error, "")
 
-    async def write(self, message: health_pb2.HealthCheckResponse) -> None:
-        async with self.writing:
-            await self._context.write(message)
+
+async def _first(changed: asyncio.Event, leaving: asyncio.Future[Any]) -> None:
+    """Wait for a change, or until the server leaves."""
+    changing = asyncio.ensure_future(changed.wait())
+    try:
+        await asyncio.wait({changing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        changing.cancel()
