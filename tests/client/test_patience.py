@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from atomlens.client import AsyncClient, Client, Explanation, OverloadedError, U
 from atomlens.client.async_transport import AsyncGrpcTransport
 from atomlens.client.backoff import BackoffSettings
 from atomlens.client.patience import patiently, patiently_async
+from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.testing import serve
 from atomlens.client.transport import GrpcTransport
 
@@ -252,3 +254,19 @@ def test_who_finds_too_many_streams_open_goes_on_when_one_ends(
             assert not waiting.done()
             running.close()
             assert waiting.result() > 0
+
+
+def test_a_server_with_too_many_calls_is_asked_again_when_one_ends(toy_repository: Path) -> None:
+    """What gRPC says of it in place of the server is known."""
+    hurried = StreamSettings(backoff=BackoffSettings(max_attempts=1))
+    with serve(toy_repository, max_calls=1, workers=1) as server, server.client() as client:
+        answers = client.stream(repeat(WATER), MODELS[0])
+        expected = next(answers)
+        assert isinstance(expected, Explanation)
+        with server.client(streaming=hurried) as other, pytest.raises(OverloadedError) as caught:
+            other.explain(WATER, MODELS[0])
+        assert caught.value.reason == "TOO_MANY_CALLS"
+        with ThreadPoolExecutor(1) as pool, server.client() as patient:
+            waiting = pool.submit(patient.explain, WATER, MODELS[0])
+            answers.close()
+            assert waiting.result(30).energy == pytest.approx(expected.energy, abs=1e-5)

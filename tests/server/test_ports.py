@@ -16,9 +16,15 @@ from atomlens.server.app import Server
 from atomlens.server.repository import Repository
 from atomlens.server.services.health import LIVE
 from atomlens.server.settings import ServerSettings
+from atomlens.server.structures import Structures
+from atomlens.v1 import structures_pb2
+from atomlens.v1.explanation_service_pb2 import ExplainRequest, ExplainStreamRequest, StreamOptions
+from atomlens.v1.explanation_service_pb2_grpc import ExplanationServiceStub
+from atomlens.v1.explanations_pb2 import ModelSelector
 from atomlens.v1.model_service_pb2 import ListModelsRequest
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
 
+Pack = Callable[[Structures], structures_pb2.Structures]
 Serving = Callable[..., Any]
 ANY_PORT = "127.0.0.1:0"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -108,5 +114,30 @@ def test_a_connection_of_some_age_is_ended_without_a_failed_call(
             models: Any = ModelServiceStub(channel)
             while len(peers) < 3:
                 await models.ListModels(ListModelsRequest())
+
+    asyncio.run(main())
+
+
+def test_more_calls_than_may_be_answered_at_once_are_refused_unread(
+    serving: Serving, pack: Pack, g2: Structures
+) -> None:
+    """Their messages would take memory that the queue knows nothing of. Those that were let in go on."""
+
+    async def main() -> None:
+        async with serving(max_calls=2) as (_, channel):
+            stub: Any = ExplanationServiceStub(channel)
+            opening = ExplainStreamRequest(options=StreamOptions(model=ModelSelector(name="toy-bpnn-energy")))
+            streams = [stub.ExplainStream() for _ in range(2)]
+            for stream in streams:
+                await stream.write(opening)
+                assert (await stream.read()).HasField("opened")
+            request = ExplainRequest(model=ModelSelector(name="toy-bpnn-energy"), structures=pack(g2))
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await stub.Explain(request)
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            for stream in streams:
+                await stream.done_writing()
+                assert await stream.read() is grpc.aio.EOF
+            await stub.Explain(request)
 
     asyncio.run(main())

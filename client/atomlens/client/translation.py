@@ -32,6 +32,8 @@ BROKEN_WRITE = "execute_batch"  # grpc.aio calls it internal when it writes to a
 UNTRUSTED = re.compile("CERTIFICATE_VERIFY_FAILED: (?P<why>[A-Za-z -]*)|Hostname Verification Check failed")
 NO_TLS, CLOSED = "WRONG_VERSION_NUMBER", "Socket closed"
 NOT_TAKEN = ("", "CANCELLED")  # what a server that leaves says of calls that nobody took; callers say more
+TOO_MANY_CALLS = "Concurrent RPC limit exceeded"  # gRPC says it for the server, which never sees the call
+CROWDED_SECONDS = 0.5  # before another attempt then
 STRUCTURE_INDEX = re.compile(r"structures\[\d+\]\.?")
 ERRORS: dict[int, type[AtomLensError]] = {
     code_pb2.INVALID_ARGUMENT: InputError,
@@ -92,6 +94,9 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> AtomLensError:
         code, message = code_pb2.UNAVAILABLE, "the connection broke"
     if code == code_pb2.CANCELLED and message in NOT_TAKEN:
         code, message = code_pb2.UNAVAILABLE, "it left"
+    if code == code_pb2.RESOURCE_EXHAUSTED and message.startswith(TOO_MANY_CALLS):
+        told = "the server answers as many calls at once as it may"
+        return OverloadedError(told, reason="TOO_MANY_CALLS", retry_seconds=CROWDED_SECONDS)
     if code == code_pb2.UNAVAILABLE:
         return _unavailable(address, message)
     if code == code_pb2.DEADLINE_EXCEEDED:

@@ -19,7 +19,8 @@ def make_server(settings: ServerSettings) -> grpc.aio.Server:
     """Return a server without services.
 
     A connection that reaches its age takes no more calls, and those it has may go on: a stream that began
-    last for as long as a connection may, and then for the time that accepted work has.
+    last for as long as a connection may, and then for the time that accepted work has. The queue is bounded
+    by what work costs once its message is read; how many are read at once is bounded here.
     """
     size, age = settings.max_message_mib * 2**20, settings.max_connection_age_seconds
     options = [
@@ -34,7 +35,7 @@ def make_server(settings: ServerSettings) -> grpc.aio.Server:
             ("grpc.max_connection_age_ms", round(1e3 * age)),
             ("grpc.max_connection_age_grace_ms", round(1e3 * grace)),
         ]
-    return grpc.aio.server(options=options)
+    return grpc.aio.server(options=options, maximum_concurrent_rpcs=settings.max_calls)
 
 
 class HealthPort:

@@ -23,6 +23,9 @@ class ListeningSettings(Concern):
         metavar="HOST:PORT",
     )
     max_message_mib: int = setting(16, "size of the largest message in MiB")
+    max_calls: int = setting(
+        1000, "calls of all kinds answered at once; more are refused before their messages are read"
+    )
     max_connection_age_seconds: float = setting(
         0.0,
         "age at which connections and streams end in good order, so that clients spread again; 0 for none",
@@ -33,7 +36,7 @@ class ListeningSettings(Concern):
         self._check_address("address")
         if self.health_address:
             self._check_address("health_address")
-        self._check_positive("max_message_mib")
+        self._check_positive("max_message_mib", "max_calls")
         self._check_not_negative("max_connection_age_seconds")
         if self.max_message_mib > MOST_MIB:
             raise ValueError(f"`max_message_mib` must be at most {MOST_MIB}, got {self.max_message_mib}")
