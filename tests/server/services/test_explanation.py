@@ -35,6 +35,8 @@ from atomlens.v1.explanation_service_pb2 import (
 from atomlens.v1.explanation_service_pb2_grpc import ExplanationServiceStub
 from atomlens.v1.explanations_pb2 import ModelSelector
 
+from . import roomless
+
 Pack = Callable[[Structures], structures_pb2.Structures]
 Serving = Callable[..., Any]
 ENERGY = ModelSelector(name="toy-bpnn-energy")
@@ -396,6 +398,20 @@ def test_a_client_that_does_not_read_is_not_read_from_without_bound(serving: Ser
             assert len(sent) < 60
             answers = [message async for message in call]
             assert len(answers) == 61
+
+    asyncio.run(main())
+
+
+def test_a_client_that_never_reads_makes_room(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    """One that has no room for the first answer, too, does not keep others from opening a stream."""
+    path = "/atomlens.v1.ExplanationService/ExplainStream"
+
+    async def main() -> None:
+        async with serving(max_streams=1, stream_patience_seconds=0.01) as (server, channel):
+            with roomless.call(server.address, path, OPEN.SerializeToString()), caplog.at_level(logging.INFO):
+                await until(lambda: any("STALLED" in str(vars(one)) for one in caplog.records))
+                opened = await stub(channel).ExplainStream(iter([OPEN])).read()
+                assert opened.opened.model == ENERGY.name
 
     asyncio.run(main())
 

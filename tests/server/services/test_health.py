@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -17,15 +15,7 @@ from atomlens.server.app import SERVICES
 from atomlens.server.services import health
 from atomlens.server.services.health import HealthServicer
 
-WATCH = {
-    ":method": "POST",
-    ":scheme": "http",
-    ":path": "/grpc.health.v1.Health/Watch",
-    ":authority": "localhost",
-    "te": "trailers",
-    "content-type": "application/grpc",
-}
-SETTINGS, HEADERS, DATA = 4, 1, 0  # kinds of HTTP/2's frames
+from . import roomless
 
 
 def test_a_watch_is_told_the_end_and_does_not_delay_it(serving: Callable[..., Any]) -> None:
@@ -64,31 +54,6 @@ def test_a_watch_may_be_left(serving: Callable[..., Any]) -> None:
     asyncio.run(main())
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    """Return a frame of HTTP/2."""
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-
-
-def watch_without_room(address: str) -> socket.socket:
-    """Watch all services as a client that has no room for a byte of an answer."""
-    host, _, port = address.rpartition(":")
-    connection = socket.create_connection((host, int(port)))
-    no_window = struct.pack(">HI", 4, 0)
-    headers = b"".join(b"\0" + text(name) + text(value) for name, value in WATCH.items())
-    connection.sendall(
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-        + frame(SETTINGS, 0, 0, no_window)
-        + frame(HEADERS, 4, 1, headers)
-        + frame(DATA, 1, 1, bytes(5))
-    )
-    return connection
-
-
-def text(value: str) -> bytes:
-    """Return a text as headers of HTTP/2 hold it."""
-    return bytes([len(value)]) + value.encode()
-
-
 def test_a_reader_that_has_no_room_holds_up_neither_others_nor_the_end(
     serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +69,7 @@ def test_a_reader_that_has_no_room_holds_up_neither_others_nor_the_end(
 
     async def main() -> None:
         async with serving() as (server, channel), asyncio.timeout(20):
-            with watch_without_room(server.address):
+            with roomless.call(server.address, "/grpc.health.v1.Health/Watch"):
                 await watching.wait()
                 stub: Any = HealthStub(channel)
                 other = stub.Watch(HealthCheckRequest())

@@ -49,10 +49,8 @@ class Lobby:
         """Begin with nobody; ``enter`` lets jobs into the queue."""
         self._queue, self._enter = queue, enter
         self._most, self._most_bulk = settings.max_queue_cost, settings.max_bulk_cost
-        self._most_of_client, self._most_bulk_of_client = (
-            settings.max_client_cost,
-            settings.max_client_bulk_cost,
-        )
+        self._most_of_client = settings.max_client_cost
+        self._most_bulk_of_client = settings.max_client_bulk_cost
         # Of each priority, those of each client, and when they came, counted: the oldest first.
         self._lanes: dict[Priority, dict[str, OrderedDict[Party, int]]] = {one: {} for one in Priority}
         self._came = self._size = 0

@@ -63,7 +63,8 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
     ) -> None:
         engine, settings = self._engine, self._settings
         options = StreamOptions.from_proto(opening, engine.repository)
-        await call.context.write(options.opened(settings.window_cost))
+        opened, patience = options.opened(settings.window_cost), settings.stream_patience_seconds
+        await write(call.context, opened, patience, "open the stream again")
         stream = _Stream(engine, options, call, settings)
         async with asyncio.TaskGroup() as answers:
             async for message in messages:
