@@ -37,6 +37,13 @@ def test_no_message_makes_two_lines_or_moves_the_cursor(sign: str) -> None:
     assert sign not in TextLines().format(made) + JsonLines().format(made)
 
 
+def test_no_name_of_a_caller_reads_as_another_value() -> None:
+    """What would is in quotes: the name of a certificate, and the id of a request, is what somebody chose."""
+    made = record(fields={"client": "ada code=OK", "code": "INTERNAL"}, request_id="r] [code=OK")
+    assert TextLines().format(made).endswith('hello you client="ada code=OK" code=INTERNAL ["r] [code=OK"]')
+    assert TextLines().format(record(fields={"client": 'a"b'})).endswith('client="a\\"b"')
+
+
 def test_json_has_a_key_for_each_thing() -> None:
     """Values that came with the message stand beside it, whatever their type is."""
     made = record(fields={"seconds": 0.5, "where": ValueError("x")}, request_id="r-1")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 FIELDS, REQUEST = "fields", "request_id"  # of a record, beside what the library puts there
 ENCODER = json.JSONEncoder(default=str)  # made once: `json.dumps` with a default makes one for each line
+PLAIN = re.compile(r'[^\s"=\[\]]+')  # values in text that need no quotes
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160), 0x2028, 0x2029)}
 
 
@@ -18,8 +20,9 @@ class TextLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the lines of an error."""
-        said = " ".join([record.getMessage(), *(f"{name}={value}" for name, value in fields(record).items())])
-        request = f" [{request_id(record)}]" if request_id(record) else ""
+        values = (f"{name}={_quoted(value)}" for name, value in fields(record).items())
+        said = " ".join([record.getMessage(), *values])
+        request = f" [{_quoted(request_id(record))}]" if request_id(record) else ""
         line = f"{moment(record)} {record.levelname} {record.name}: {said}{request}".translate(CONTROLS)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -56,6 +59,12 @@ def request_id(record: logging.LogRecord) -> str:
     """Return the id of the request that the record is about; empty for none."""
     given: str = getattr(record, REQUEST, "")
     return given
+
+
+def _quoted(value: object) -> str:
+    """Return a value as text, in quotes where it would read as more than one: callers choose their names."""
+    text = str(value)
+    return text if PLAIN.fullmatch(text) else json.dumps(text)
 
 
 def moment(record: logging.LogRecord) -> str:
