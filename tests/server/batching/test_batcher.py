@@ -161,7 +161,7 @@ def test_work_that_nobody_waits_for_leaves_the_queue_at_once(held: Held) -> None
         queue(atoms(1))
         await entered(held)
         cancelled, wanted = queue(atoms(2, 2, 2)), queue(atoms(4))
-        expired = queue(atoms(3, 3), deadline=asyncio.get_running_loop().time() + 0.01)
+        expired = queue(atoms(3, 3), deadline=asyncio.get_running_loop().time() + 0.2)
         await asyncio.sleep(0)
         assert batcher.cost == 6
         cancelled.cancel()
