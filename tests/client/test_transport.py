@@ -20,7 +20,7 @@ from atomlens.client.explanation import Outcome
 from atomlens.client.probe import Grid, Slab
 from atomlens.client.probe.header import ProbeTrailer
 from atomlens.client.testing import RunningServer, serve
-from atomlens.client.transport import GrpcTransport, checked_timeout
+from atomlens.client.transport import RETRY_POLICY, GrpcTransport, checked_timeout
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,
@@ -34,6 +34,16 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 SETTINGS = StreamSettings(chunk_atoms=100, window_atoms=1000)
+
+
+def test_single_calls_are_tried_while_a_server_starts_anew() -> None:
+    """Pauses between attempts last three seconds at least: with less, calls failed at each restart."""
+    attempts, first, most, factor = (
+        float(str(RETRY_POLICY[name]).removesuffix("s"))
+        for name in ("maxAttempts", "initialBackoff", "maxBackoff", "backoffMultiplier")
+    )
+    pauses = [min(first * factor**failed, most) for failed in range(int(attempts) - 1)]
+    assert 0.8 * sum(pauses) > 3.0  # gRPC shortens each by a fifth at most
 
 
 def ask(address: str, items: Iterator[Atoms]) -> list[Outcome]:

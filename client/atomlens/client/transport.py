@@ -25,11 +25,12 @@ from atomlens.v1 import (
 
 T_co = TypeVar("T_co", covariant=True)
 NO_CREDENTIALS = Credentials()
+# Of gRPC, which allows five attempts: pauses of some four seconds together, in which a server starts anew.
 RETRY_POLICY = {
     "maxAttempts": 5,
     "initialBackoff": "0.1s",
-    "maxBackoff": "2s",
-    "backoffMultiplier": 2,
+    "maxBackoff": "3s",
+    "backoffMultiplier": 3,
     # A server that leaves cancels the calls that reached it and that nobody took yet.
     "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
