@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from atomlens.client.backoff import MOST_TOLD_SECONDS, Backoff, BackoffSettings, is_passing
@@ -24,6 +26,29 @@ def test_pauses() -> None:
         assert pause is not None
         assert longest / 2 <= pause <= longest
     assert backoff.pause_seconds(GONE) is None
+
+
+def test_attempts_may_be_as_many_as_one_likes() -> None:
+    """However often it failed, the pause is the longest."""
+    backoff = Backoff(BackoffSettings(max_attempts=10**9), failed=5000)
+    pause = backoff.pause_seconds(GONE)
+    assert pause is not None
+    assert 2.5 <= pause <= 5.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("max_attempts", 0, "at least 1"),
+        ("first_pause_seconds", -0.1, "not negative"),
+        ("max_pause_seconds", math.inf, "finite"),
+        ("max_pause_seconds", math.nan, "finite"),
+    ],
+)
+def test_settings_are_checked_when_they_are_made(name: str, value: float, rule: str) -> None:
+    """And not when a server goes away."""
+    with pytest.raises(ValueError, match=f"`{name}` must be .*{rule}"):
+        BackoffSettings(**{name: value})  # type: ignore[arg-type]
 
 
 def test_progress() -> None:

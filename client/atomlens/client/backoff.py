@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 
 from atomlens.client.errors import AtomLensError, OverloadedError, UnavailableError
 
 MOST_TOLD_SECONDS = 60.0  # that a server may ask to wait
+MOST_DOUBLINGS = 60  # beyond any pause; numbers end where attempts need not
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,13 @@ class BackoffSettings:
     max_attempts: int = 8
     first_pause_seconds: float = 0.1
     max_pause_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise ValueError(f"`max_attempts` must be at least 1, got {self.max_attempts}")
+        for name in ("first_pause_seconds", "max_pause_seconds"):
+            if not 0.0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"`{name}` must be finite and not negative, got {getattr(self, name)}")
 
 
 @dataclass(slots=True)
@@ -50,7 +59,7 @@ class Backoff:
         return None if self.failed >= self.settings.max_attempts or is_late else pause
 
     def _pause(self, told: float | None) -> float:
-        doubled: float = self.settings.first_pause_seconds * 2 ** (self.failed - 1)
+        doubled: float = self.settings.first_pause_seconds * 2 ** min(self.failed - 1, MOST_DOUBLINGS)
         pause = min(doubled, self.settings.max_pause_seconds) * random.uniform(0.5, 1.0)
         if told is None:
             return pause
