@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +29,8 @@ from atomlens.v1.explanation_service_pb2_grpc import ExplanationServiceStub
 from atomlens.v1.explanations_pb2 import ModelSelector
 from atomlens.v1.model_service_pb2 import ListModelsRequest
 from atomlens.v1.model_service_pb2_grpc import ModelServiceStub
+from tests.authority import Authority
+from tests.served import COMMAND, Start
 
 Pack = Callable[[Structures], structures_pb2.Structures]
 MODEL = ModelSelector(name="toy-schnet-energy")
@@ -111,3 +115,30 @@ def test_a_second_signal_ends_what_is_being_drained(
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) == 0
         more.set()
+
+
+def test_handshakes_that_fail_put_no_lines_of_others_among_ours(start: Start, tmp_path: Path) -> None:
+    """Every line of a server's log is an object, and of the command line's error there is one line."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    certificate, key = authority.issue("127.0.0.1")
+    server = start(log_format="json", tls_cert=certificate, tls_key=key)
+    host, _, port = server.address.rpartition(":")
+    with socket.create_connection((host, int(port))) as plain:
+        plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while plain.recv(1000):
+            pass
+    asked = [
+        sys.executable,
+        "-c",
+        COMMAND,
+        "models",
+        "--server",
+        server.address,
+        "--tls-ca",
+        str(stranger.ca),
+    ]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr.count("\n")) == (3, 1), told.stderr
+    assert server.terminate() == 0
+    server.kill()  # its log is read to the end then
+    assert all(json.loads(line)["message"] for line in server.lines)

@@ -1,5 +1,11 @@
 """Clients, results, files in and out, and the command line."""
 
+import os
+
+# gRPC says of itself that it logs errors alone, yet tells of every handshake that fails, unless it is told so
+# before it is imported. Our own errors have the reason. What is set stays.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 from atomlens.client.aio import AsyncClient
 from atomlens.client.batch_head import BatchHead
 from atomlens.client.card import Card, ModelStatus
