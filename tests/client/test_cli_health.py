@@ -55,10 +55,11 @@ def test_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no AtomLens server answers" in capsys.readouterr().err
 
 
-def test_timeout(capsys: pytest.CaptureFixture[str]) -> None:
-    """A wait that is no time is refused."""
-    assert main(["health", "--timeout", "0"]) == 2
-    assert "`--timeout` must be positive" in capsys.readouterr().err
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e300"])
+def test_timeout(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wait that is no time, or more than clocks count, is refused, and not said to be over at once."""
+    assert main(["health", f"--timeout={seconds}"]) == 2
+    assert "`--timeout` must be positive and finite" in capsys.readouterr().err
 
 
 def test_environment(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UnavailableError: the server says that it does not serve, or says nothing.
     """
-    if not args.timeout > 0:
-        raise InputError(f"`--timeout` must be positive, got {args.timeout:g}")
+    if not 0 < args.timeout <= threading.TIMEOUT_MAX:
+        raise InputError(f"`--timeout` must be positive and finite, got {args.timeout:g}")
     address = checked_address(args.server or local_address(os.environ))
     status = status_of(address, args.service, args.timeout)
     if status != "SERVING":
