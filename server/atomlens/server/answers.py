@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from google.protobuf import json_format
-
 from atomlens.server.catalog import Entry, State
 from atomlens.server.embedding import Embedding
 from atomlens.server.model import Model
 from atomlens.server.repository import Repository
-from atomlens.v1 import card_pb2, model_service_pb2
+from atomlens.v1 import model_service_pb2
 
 STATES = {
     State.LOADING: model_service_pb2.MODEL_STATE_LOADING,
@@ -37,7 +35,9 @@ def get_model(repository: Repository, name: str) -> model_service_pb2.GetModelRe
         UnusableModelError: it could not be loaded.
     """
     model = repository.find(name)
-    return model_service_pb2.GetModelResponse(status=_ready(repository, model), card=_card(model))
+    return model_service_pb2.GetModelResponse(
+        status=_ready(repository, model), card=model.bundle.card_message
+    )
 
 
 def get_embedding(repository: Repository, name: str, digest: str) -> model_service_pb2.GetEmbeddingResponse:
@@ -48,12 +48,8 @@ def get_embedding(repository: Repository, name: str, digest: str) -> model_servi
         UnusableModelError: it could not be loaded, has another digest, or has no embedding.
     """
     model = repository.find(name, digest)
-    embedding = Embedding.from_card(_card(model)).to_proto()
+    embedding = Embedding.from_card(model.bundle.card_message).to_proto()
     return model_service_pb2.GetEmbeddingResponse(status=_ready(repository, model), embedding=embedding)
-
-
-def _card(model: Model) -> card_pb2.ModelCard:
-    return json_format.Parse(model.bundle.card_json, card_pb2.ModelCard())
 
 
 def _statuses(repository: Repository) -> list[model_service_pb2.ModelStatus]:

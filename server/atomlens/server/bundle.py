@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from google.protobuf import json_format
 
 from atomlens.server.bundle_file import MIB, read_file
 from atomlens.server.card import Card
 from atomlens.server.errors import BundleError
 from atomlens.server.graph import check_graph
+from atomlens.v1 import card_pb2
 
 CARD = "card.json"
 ATOMS = "atoms.onnx"
@@ -58,6 +62,11 @@ class Bundle:
             if name.endswith(GRAPH_SUFFIX):
                 check_graph(name, files[name])
         return cls(path, hashlib.sha256(text).hexdigest(), card, text, files)
+
+    @cached_property
+    def card_message(self) -> card_pb2.ModelCard:
+        """The card as it is told: read once, for one of 0.5 MB takes 30 ms."""
+        return json_format.Parse(self.card_json, card_pb2.ModelCard())
 
     @property
     def atoms(self) -> bytes:

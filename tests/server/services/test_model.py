@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 from prometheus_client import generate_latest
 
@@ -51,6 +53,32 @@ def test_models_are_listed_and_told(serving: Callable[..., Any]) -> None:
             assert told.card.files["atoms.onnx"]
 
     asyncio.run(main())
+
+
+def test_cards_and_embeddings_are_read_beside_the_loop(
+    serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some are large, and calls that others wait for would wait for them; a card is read once."""
+    threads: list[threading.Thread] = []
+    parse = json_format.Parse
+
+    def noted(*args: Any) -> Any:
+        threads.append(threading.current_thread())
+        return parse(*args)
+
+    async def main() -> None:
+        async with serving() as (_, channel):
+            monkeypatch.setattr(json_format, "Parse", noted)
+            service: Any = ModelServiceStub(channel)
+            for _ in range(3):
+                told = await service.GetModel(GetModelRequest(name="toy-schnet-energy"))
+                assert told.card.name == "toy-schnet-energy"
+            selector = ModelSelector(name="toy-schnet-energy")
+            await service.GetEmbedding(GetEmbeddingRequest(model=selector))
+
+    asyncio.run(main())
+    (thread,) = threads
+    assert thread is not threading.main_thread()
 
 
 def test_an_unknown_model_is_not_found(serving: Callable[..., Any]) -> None:

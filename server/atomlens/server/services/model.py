@@ -23,8 +23,8 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
         return answers.list_models(self._repository)
 
     async def GetModel(self, request: pb.GetModelRequest, call: Call) -> pb.GetModelResponse:  # type: ignore[override]  # noqa: ARG002, N802
-        """Return one model's status and card."""
-        return answers.get_model(self._repository, request.name)
+        """Return one model's status and card, read beside the event loop."""
+        return await asyncio.to_thread(answers.get_model, self._repository, request.name)
 
     async def GetEmbedding(  # type: ignore[override]  # noqa: N802
         self,
