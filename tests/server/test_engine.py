@@ -105,9 +105,16 @@ def test_a_structure_that_the_runtime_fails_on_fails_alone(
 
 
 def test_a_structure_that_memory_is_short_for_fails_alone(
-    engine: Engine, water: Structures, g2: Structures, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
+    water: Structures,
+    g2: Structures,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As what the caller or the operator can mend, beside one that fails for another reason and good ones."""
+    """As what the caller or the operator can mend, beside one that fails for another reason and good ones.
+
+    The log warns of its size; an error is what nobody foresaw.
+    """
     model = engine.repository.find("toy-bpnn-energy")
     run, largest = model.run, int(g2.counts.max())
     pair = Structures.molecules([2], [1, 1], [[0.0, 0, 0], [0, 0, 1e5]])
@@ -128,6 +135,9 @@ def test_a_structure_that_memory_is_short_for_fails_alone(
     short, other = explanations.failures[1], explanations.failures[3]
     assert (type(short), short.reason, short.field) == (OutOfMemoryError, "OUT_OF_MEMORY", "structures[1]")
     assert (type(other), other.field) == (EngineError, "structures[3]")
+    told = {record.levelname: record.getMessage() for record in caplog.records}
+    assert f"not enough memory for a structure of {largest} atoms" in told["WARNING"]
+    assert "failed on a structure of 2 atoms: EngineError('something else')" in told["ERROR"]
 
 
 @pytest.mark.parametrize("name", ["schnet-qm9-energy", "bpnn-qm9-energy"])

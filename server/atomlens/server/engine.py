@@ -63,13 +63,16 @@ def compute(
             with alone():
                 return compute(model, work)
         if many == 1:
-            log.error("%s failed on a structure: %r", model.name, error)
-            return _failed(model, int(work.counts.sum()), no_memory)
+            return _failed(model, int(work.counts.sum()), no_memory, error)
     halves = [compute(model, work.take(half), starved, alone) for half in np.array_split(np.arange(many), 2)]
     return _joined_halves(halves)
 
 
-def _failed(model: Model, atoms: int, no_memory: bool) -> Outputs:
+def _failed(model: Model, atoms: int, no_memory: bool, error: Exception) -> Outputs:
+    if no_memory:  # the fault of nothing in the server: callers are told, and may ask for such at any time
+        log.warning("%s has not enough memory for a structure of %d atoms, even alone", model.name, atoms)
+    else:
+        log.error("%s failed on a structure of %d atoms: %r", model.name, atoms, error)
     outputs = {head.name: np.full(atoms, np.nan) for head in model.card.heads}
     return outputs | {NO_MEMORY: np.ones(atoms)} if no_memory else outputs
 
