@@ -407,11 +407,24 @@ def test_a_client_that_never_reads_makes_room(serving: Serving, caplog: pytest.L
     path = "/atomlens.v1.ExplanationService/ExplainStream"
 
     async def main() -> None:
-        async with serving(max_streams=1, stream_patience_seconds=0.01) as (server, channel):
+        async with serving(max_streams=1, stream_patience_seconds=0.5) as (server, channel):
             with roomless.call(server.address, path, OPEN.SerializeToString()), caplog.at_level(logging.INFO):
                 await until(lambda: any("STALLED" in str(vars(one)) for one in caplog.records))
                 opened = await stub(channel).ExplainStream(iter([OPEN])).read()
                 assert opened.opened.model == ENERGY.name
+
+    asyncio.run(main())
+
+
+def test_a_stream_that_is_opened_and_never_begun_ends(serving: Serving) -> None:
+    """It counts among the calls that a server answers at once, and no others."""
+
+    async def main() -> None:
+        async with serving(stream_patience_seconds=0.01) as (_, channel), asyncio.timeout(30):
+            with pytest.raises(grpc.aio.AioRpcError, match="nothing was sent for") as caught:
+                await stub(channel).ExplainStream().read()
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+            assert details(caught.value)[0] == "STALLED"
 
     asyncio.run(main())
 

@@ -106,3 +106,34 @@ def test_a_reader_that_has_no_room_is_left(monkeypatch: pytest.MonkeyPatch) -> N
         assert message.endswith("watch again")
 
     asyncio.run(main())
+
+
+def test_watches_take_up_no_more_calls_than_they_may(
+    serving: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They need no token and do not end: one client could have all calls that a server answers at once."""
+    monkeypatch.setattr(health, "MOST_WATCHES", 2)
+
+    async def main() -> None:
+        async with serving() as (_, channel):
+            stub: Any = HealthStub(channel)
+            watches = [stub.Watch(HealthCheckRequest()) for _ in range(2)]
+            for watch in watches:
+                assert (await watch.read()).status == HealthCheckResponse.SERVING
+            with pytest.raises(grpc.aio.AioRpcError, match="at most 2 may watch") as caught:
+                await stub.Watch(HealthCheckRequest()).read()
+            assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert (await stub.Check(HealthCheckRequest())).status == HealthCheckResponse.SERVING
+            watches[0].cancel()
+            async with asyncio.timeout(30):
+                while await _is_refused(stub.Watch(HealthCheckRequest())):
+                    await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+async def _is_refused(watch: Any) -> bool:
+    try:
+        return bool((await watch.read()).status != HealthCheckResponse.SERVING)
+    except grpc.aio.AioRpcError:
+        return True

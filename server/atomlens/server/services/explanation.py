@@ -51,7 +51,8 @@ class ExplanationServicer(pb_grpc.ExplanationServiceServicer):
     async def ExplainStream(self, requests: object, call: Call) -> None:  # type: ignore[override]  # noqa: ARG002, N802
         """Answer chunks as they are done, reading on while the unanswered cost is within the window."""
         async with aclosing(_messages(call.context, Stay(self._draining, self._settings))) as messages:
-            opening = await anext(messages, None)  # refused sooner, a client that writes it would not see why
+            # Refused before it is read, a client that writes it would not see why.
+            opening = await _opening(messages, self._settings.stream_patience_seconds)
             with self._streams.one_more("explain", call.client):
                 await self._answer_stream(opening, messages, call)
 
@@ -103,6 +104,22 @@ async def _messages(context: Context, stay: Stay) -> AsyncGenerator[pb.ExplainSt
     finally:
         over.cancel()
         reading.cancel()
+
+
+async def _opening(
+    messages: AsyncGenerator[pb.ExplainStreamRequest], patience_seconds: float
+) -> pb.ExplainStreamRequest | None:
+    """Return the first message; None where the client has none.
+
+    Raises:
+        UnavailableError: it does not come.
+    """
+    try:
+        async with asyncio.timeout(patience_seconds):
+            return await anext(messages, None)
+    except TimeoutError:
+        told = f"nothing was sent for {patience_seconds:g} s: open the stream when there is something to send"
+        raise UnavailableError(told, "STALLED") from None
 
 
 class _Window:
