@@ -20,7 +20,7 @@ from atomlens.client.explanation import Outcome
 from atomlens.client.probe import Grid, Slab
 from atomlens.client.probe.header import ProbeTrailer
 from atomlens.client.testing import RunningServer, serve
-from atomlens.client.transport import RETRY_POLICY, GrpcTransport, checked_timeout
+from atomlens.client.transport import CHANNEL_OPTIONS, RETRY_POLICY, GrpcTransport, checked_timeout
 from atomlens.v1 import (
     explanation_service_pb2,
     explanation_service_pb2_grpc,
@@ -44,6 +44,8 @@ def test_single_calls_are_tried_while_a_server_starts_anew() -> None:
     )
     pauses = [min(first * factor**failed, most) for failed in range(int(attempts) - 1)]
     assert 0.8 * sum(pauses) > 3.0  # gRPC shortens each by a fifth at most
+    longest = float(dict(CHANNEL_OPTIONS)["grpc.max_reconnect_backoff_ms"]) / 1000
+    assert 1.2 * longest < 3.0  # nor do calls give up while gRPC waits with connecting to one that is back
 
 
 def ask(address: str, items: Iterator[Atoms]) -> list[Outcome]:

@@ -52,6 +52,9 @@ CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),  # larger requests are never tried again
     ("grpc.keepalive_time_ms", 120_000),
+    # Pauses between attempts to connect would grow to two minutes, and calls fail though a server is back.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
 ]
 
