@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from atomlens.client.address import checked_address, is_loopback
+from atomlens.client.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,22 @@ from atomlens.client.address import checked_address, is_loopback
 def test_an_address_without_a_port_gets_the_default(given: str, expected: str) -> None:
     """An address without a port gets the default port."""
     assert checked_address(given) == expected
+
+
+@pytest.mark.parametrize("address", ["host:", "host:http", "host:0", "127.0.0.1:65536", "[::1]:x", "host:+1"])
+def test_a_port_that_there_is_none_of_is_refused(address: str) -> None:
+    """At once, and not when the time for an answer is over."""
+    with pytest.raises(InputError, match="`address` must be HOST:PORT with a port from 1 to 65535") as caught:
+        checked_address(address)
+    assert caught.value.field == "address"
+
+
+@pytest.mark.parametrize(
+    "target", ["unix:socket", "dns:host", "dns:///host:1", "ipv4:10.0.0.1:1,10.0.0.2:1", "host:65535"]
+)
+def test_targets_of_grpc_are_left_to_it(target: str) -> None:
+    """What follows their scheme is no port."""
+    assert checked_address(target) == target
 
 
 @pytest.mark.parametrize(
