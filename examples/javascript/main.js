@@ -7,6 +7,10 @@ import { probe, probeRequest } from "./probe.js";
 import { connect, explainedError } from "./service.js";
 
 const [address, model, file] = process.argv.slice(2);
+if (!file) {
+  console.error("usage: node main.js HOST:PORT MODEL FILE.xyz");
+  process.exit(2);
+}
 const molecule = readXyz(readFileSync(file, "utf8"));
 const [, ...others] = molecule.numbers;
 const strange = { ...molecule, numbers: [99, ...others] }; // einsteinium, which no model knows

@@ -29,14 +29,18 @@ def address(toy_repository: Path) -> Iterator[str]:
         yield server.address
 
 
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the example."""
+    if not (JAVASCRIPT / "node_modules" / ".done").exists():
+        pytest.skip("the packages of the example are not installed: `make test` installs them")
+    command = [str(Path(sys.executable).with_name("node")), str(JAVASCRIPT / "main.js"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def told(address: str) -> dict[str, Any]:
     """What the example prints."""
-    if not (JAVASCRIPT / "node_modules" / ".done").exists():
-        pytest.skip("the packages of the example are not installed: `make test` installs them")
-    node = Path(sys.executable).with_name("node")
-    command = [str(node), str(JAVASCRIPT / "main.js"), address, MODEL, str(WATER)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    ran = run(address, MODEL, str(WATER))
     assert ran.returncode == 0, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
@@ -47,6 +51,12 @@ def expected(address: str) -> Explanation:
     """What the Python client says of the same molecule."""
     with Client(address) as client:
         return client.explain(WATER, MODEL)
+
+
+def test_what_the_example_is_to_be_told() -> None:
+    """Without it there is one line that says how it is run."""
+    ran = run("127.0.0.1:50551")
+    assert (ran.returncode, ran.stderr) == (2, "usage: node main.js HOST:PORT MODEL FILE.xyz\n")
 
 
 def test_a_molecule_is_explained(told: dict[str, Any], expected: Explanation) -> None:
