@@ -26,6 +26,25 @@ VALUES: dict[str, Any] = {  # of settings that no example fits
 TOGETHER = ("tls_cert", "tls_key", "tls_client_ca")  # which are given all or not at all
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"health_address": "127.0.0.1:50551"}, "`health_address` must not be that of `address`"),
+        ({"metrics_address": "50551"}, "`metrics_address` must not be that of `address`"),
+        (
+            {"health_address": "0.0.0.0:1", "metrics_address": "0.0.0.0:1"},
+            "`metrics_address` must not be that of `health_address`",
+        ),
+    ],
+)
+def test_two_ports_are_not_one(given: dict[str, str], told: str) -> None:
+    """Said before models are loaded, and by both names; any number may take a free one."""
+    with pytest.raises(ValueError, match=told):
+        ServerSettings.from_environment(given, {})
+    free = dict.fromkeys(("address", "health_address", "metrics_address"), "127.0.0.1:0")
+    assert ServerSettings.from_environment(free, {}).health_address == "127.0.0.1:0"
+
+
 def test_flags_come_before_the_environment_and_both_before_defaults() -> None:
     """What is not given anywhere is as it is written in the class."""
     environment = {

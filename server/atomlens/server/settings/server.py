@@ -15,9 +15,10 @@ from atomlens.server.settings.probing import ProbingSettings
 from atomlens.server.settings.queueing import QueueingSettings
 from atomlens.server.settings.security import SecuritySettings
 from atomlens.server.settings.setting import parser
-from atomlens.server.settings.telemetry import TelemetrySettings
+from atomlens.server.settings.telemetry import LOOPBACK, TelemetrySettings
 
 PREFIX = "ATOMLENS_"
+ADDRESSES = ("address", "health_address", "metrics_address")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,15 @@ class ServerSettings(
     ListeningSettings,
 ):
     """What a server is started with."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        taken: dict[str, str] = {}  # by which setting
+        for name in ADDRESSES:
+            host, _, port = getattr(self, name).rpartition(":")
+            where = f"{host or LOOPBACK}:{port}"
+            if int(port or 0) and taken.setdefault(where, name) != name:  # 0 takes a free one
+                raise ValueError(f"`{name}` must not be that of `{taken[where]}`, got {where!r}")
 
     @classmethod
     def from_environment(
