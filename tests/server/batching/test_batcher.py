@@ -227,7 +227,7 @@ def test_a_full_queue_refuses(held: Held) -> None:
         await entered(held)
         queue(atoms(*[2] * 8))
         refused, fits = queue(atoms(3, 3, 3)), queue(atoms(4, 4))
-        with pytest.raises(OverloadedError, match="full for the queue: a cost of 8 waits, 3"):
+        with pytest.raises(OverloadedError, match="full for everybody: a cost of 8 waits, 3"):
             await refused
         held.gate.set()
         await fits

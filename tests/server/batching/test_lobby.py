@@ -56,7 +56,8 @@ def test_the_queue_is_bounded_by_cost() -> None:
     obstacle = hall.lobby.obstacle(Asking(), 25)
     assert obstacle is not None
     assert (obstacle.reason, obstacle.excess) == ("QUEUE_FULL", 15)
-    assert "a cost of 90 waits, 25 would come to it, and `max_queue_cost` allows 100" in obstacle.message
+    told = "a cost of 90 waits, 25 would come to it, and `max_queue_cost` allows 100 (atoms + pairs)"
+    assert obstacle.message == f"the queue is full for everybody: {told}"
 
 
 def test_bulk_work_leaves_room_for_interactive_work() -> None:

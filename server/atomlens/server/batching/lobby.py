@@ -62,7 +62,7 @@ class Lobby:
         """Return why work of that cost cannot enter now; None where it can."""
         held, alike = sum(self._queue.cost.values()), self._queue.cost[caller.priority]
         if alike and held + cost > self._most:
-            return _obstacle("QUEUE_FULL", "the queue", held, cost, self._most, "`max_queue_cost`")
+            return _obstacle("QUEUE_FULL", "everybody", held, cost, self._most, "`max_queue_cost`")
         if alike and alike + cost > self._most_bulk and caller.priority is Priority.BULK:
             name = "3/4 of `max_queue_cost`"
             return _obstacle("QUEUE_FULL", "bulk work", alike, cost, self._most_bulk, name)
