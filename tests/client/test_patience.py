@@ -17,7 +17,7 @@ import pytest
 from atomlens.client import AsyncClient, Client, Explanation, OverloadedError, UnavailableError
 from atomlens.client.async_transport import AsyncGrpcTransport
 from atomlens.client.backoff import BackoffSettings
-from atomlens.client.patience import patiently, patiently_async
+from atomlens.client.patience import Patience
 from atomlens.client.stream_settings import StreamSettings
 from atomlens.client.testing import serve
 from atomlens.client.transport import GrpcTransport
@@ -41,18 +41,18 @@ class Server:
         return "answer"
 
 
-def ask(server: Server, timeout_seconds: float | None = None) -> str:
+def ask(server: Server, timeout_seconds: float | None = None, patience: Patience | None = None) -> str:
     """Ask with the synchronous function."""
-    return patiently(server.ask, SETTINGS, timeout_seconds)
+    return (patience or Patience(SETTINGS)).ask(server.ask, timeout_seconds)
 
 
-def ask_async(server: Server, timeout_seconds: float | None = None) -> str:
+def ask_async(server: Server, timeout_seconds: float | None = None, patience: Patience | None = None) -> str:
     """Ask with the asynchronous function."""
 
     async def answer(seconds: float | None) -> str:
         return server.ask(seconds)
 
-    return asyncio.run(patiently_async(answer, SETTINGS, timeout_seconds))
+    return asyncio.run((patience or Patience(SETTINGS)).ask_async(answer, timeout_seconds))
 
 
 both = pytest.mark.parametrize("way", [ask, ask_async])
@@ -85,6 +85,20 @@ def test_nothing_else_is_asked_again(way: Way, error: Exception) -> None:
         way(server)
     assert caught.value is error
     assert len(server.asked) == 1
+
+
+@both
+def test_a_server_that_is_away_is_waited_for_if_it_answered_before(way: Way) -> None:
+    """A restart loses no call of a client that knows its server; a wrong address is told soon."""
+    server, patience = Server(), Patience(SETTINGS)
+    assert way(server, patience=patience) == "answer"
+    server.refusals = [UnavailableError("away"), UnavailableError("away"), full()]
+    assert way(server, patience=patience) == "answer"
+    assert len(server.asked) == 1 + 4
+    server.refusals = [UnavailableError("gone") for _ in range(9)]
+    with pytest.raises(UnavailableError, match="gone"):
+        way(server, patience=patience)
+    assert len(server.asked) == 5 + SETTINGS.max_attempts
 
 
 @both

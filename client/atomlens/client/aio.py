@@ -28,7 +28,7 @@ from atomlens.client.failure import Failure
 from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
 from atomlens.client.lone import lone_request, read_lone
-from atomlens.client.patience import patiently_async
+from atomlens.client.patience import Patience
 from atomlens.client.probe.async_stream import AsyncProbeStream
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
@@ -74,6 +74,7 @@ class AsyncClient:
         credentials = Credentials.of(tls, token, insecure_token)
         self._transport = transport or AsyncGrpcTransport(address, credentials=credentials)
         self._streaming = streaming or StreamSettings()
+        self._patience = Patience(self._streaming.backoff)
 
     @classmethod
     def local(
@@ -227,7 +228,7 @@ class AsyncClient:
         def ask(seconds: float | None) -> Awaitable[Response]:
             return self._transport.explain(request, seconds)
 
-        return await patiently_async(ask, self._streaming.backoff, self._timeout_seconds)
+        return await self._patience.ask_async(ask, self._timeout_seconds)
 
     def _stream_chunks(
         self, source: AsyncIterator[Chunk], name: str, ordered: bool

@@ -23,7 +23,7 @@ from atomlens.client.inputs import Inputs, read_all, read_one
 from atomlens.client.ledger import Answered
 from atomlens.client.local import LocalTransport
 from atomlens.client.lone import lone_request, read_lone
-from atomlens.client.patience import patiently
+from atomlens.client.patience import Patience
 from atomlens.client.probe.grid import Grid
 from atomlens.client.probe.request import (
     DEFAULT_PROBE_MODEL,
@@ -77,6 +77,7 @@ class Client:
         credentials = Credentials.of(tls, token, insecure_token)
         self._transport = transport or GrpcTransport(address, credentials=credentials)
         self._streaming = streaming or StreamSettings()
+        self._patience = Patience(self._streaming.backoff)
 
     @classmethod
     def local(
@@ -243,7 +244,7 @@ class Client:
         def ask(seconds: float | None) -> Response:
             return self._transport.explain(request, seconds)
 
-        return patiently(ask, self._streaming.backoff, self._timeout_seconds)
+        return self._patience.ask(ask, self._timeout_seconds)
 
     def _stream_chunks(
         self, source: Iterator[Chunk], name: str, ordered: bool

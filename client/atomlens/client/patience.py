@@ -1,4 +1,4 @@
-"""Patience: single calls that are made again where a server has no room for them now."""
+"""Patience: single calls that are made again where a server has no room for them now, or is away."""
 
 from __future__ import annotations
 
@@ -8,17 +8,57 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from atomlens.client.backoff import Backoff, BackoffSettings
-from atomlens.client.errors import OverloadedError
+from atomlens.client.errors import OverloadedError, UnavailableError
 
 T = TypeVar("T")
 Left = float | None  # seconds that an attempt may take; None for any time
 
 
 class Patience:
-    """The attempts at one call, which together take no longer than its timeout.
+    """How often the calls of one client are made.
 
-    Only a server that says when to come again is asked again; that one is away is gRPC's to mend.
+    A server that says when to come again is asked again, and one that is away if it has answered before:
+    until then the address may be wrong, which is to be told soon.
     """
+
+    def __init__(self, settings: BackoffSettings) -> None:
+        """Take the settings of attempts and pauses."""
+        self._settings, self._answered = settings, False
+
+    def ask(self, call: Callable[[Left], T], timeout_seconds: float | None) -> T:
+        """Return the answer of a call.
+
+        Args:
+            call: makes it, which may take so many seconds.
+            timeout_seconds: of all attempts and pauses together.
+        """
+        attempts = _Attempts(self._settings, timeout_seconds)
+        while True:
+            try:
+                answer = call(attempts.left_seconds)
+            except (OverloadedError, UnavailableError) as error:
+                pause = attempts.pause_seconds(error, self._answered)
+            else:
+                self._answered = True
+                return answer
+            time.sleep(pause)
+
+    async def ask_async(self, call: Callable[[Left], Awaitable[T]], timeout_seconds: float | None) -> T:
+        """Return what `ask` does, with an event loop that goes on meanwhile."""
+        attempts = _Attempts(self._settings, timeout_seconds)
+        while True:
+            try:
+                answer = await call(attempts.left_seconds)
+            except (OverloadedError, UnavailableError) as error:
+                pause = attempts.pause_seconds(error, self._answered)
+            else:
+                self._answered = True
+                return answer
+            await asyncio.sleep(pause)
+
+
+class _Attempts:
+    """The attempts at one call, which together take no longer than its timeout."""
 
     def __init__(self, settings: BackoffSettings, timeout_seconds: float | None) -> None:
         self._backoff = Backoff(settings)
@@ -29,39 +69,11 @@ class Patience:
         """The time that is left for the call."""
         return None if self._end is None else max(self._end - time.monotonic(), 0.0)
 
-    def pause_seconds(self, error: OverloadedError) -> float:
+    def pause_seconds(self, error: OverloadedError | UnavailableError, answered: bool) -> float:
         """Return the time to wait before the next attempt; raises the error where there is to be none."""
+        if isinstance(error, UnavailableError) and not answered:
+            raise error
         pause, left = self._backoff.pause_seconds(error), self.left_seconds
         if pause is None or (left is not None and pause >= left):
             raise error
         return pause
-
-
-def patiently(ask: Callable[[Left], T], settings: BackoffSettings, timeout_seconds: float | None) -> T:
-    """Return the answer of a call, made again while the server has no room for it.
-
-    Args:
-        ask: makes the call, which may take so many seconds.
-        settings: how often it is made, and the pauses.
-        timeout_seconds: of all attempts and pauses together.
-    """
-    patience = Patience(settings, timeout_seconds)
-    while True:
-        try:
-            return ask(patience.left_seconds)
-        except OverloadedError as error:
-            pause = patience.pause_seconds(error)
-        time.sleep(pause)
-
-
-async def patiently_async(
-    ask: Callable[[Left], Awaitable[T]], settings: BackoffSettings, timeout_seconds: float | None
-) -> T:
-    """Return what `patiently` does, with an event loop that goes on meanwhile."""
-    patience = Patience(settings, timeout_seconds)
-    while True:
-        try:
-            return await ask(patience.left_seconds)
-        except OverloadedError as error:
-            pause = patience.pause_seconds(error)
-        await asyncio.sleep(pause)
