@@ -14,7 +14,14 @@ from typing import Any
 
 import pytest
 
-from atomlens.client import AsyncClient, Client, Explanation, OverloadedError, UnavailableError
+from atomlens.client import (
+    AsyncClient,
+    Client,
+    DeadlineError,
+    Explanation,
+    OverloadedError,
+    UnavailableError,
+)
 from atomlens.client.async_transport import AsyncGrpcTransport
 from atomlens.client.backoff import BackoffSettings
 from atomlens.client.patience import Patience
@@ -99,6 +106,22 @@ def test_a_server_that_is_away_is_waited_for_if_it_answered_before(way: Way) -> 
     with pytest.raises(UnavailableError, match="gone"):
         way(server, patience=patience)
     assert len(server.asked) == 5 + SETTINGS.max_attempts
+
+
+@both
+def test_an_attempt_that_runs_out_of_time_tells_why_it_was_made(way: Way) -> None:
+    """That the server is away, or full; a first attempt says that it took too long."""
+    server, patience = Server(), Patience(SETTINGS)
+    assert way(server, patience=patience) == "answer"
+    server.refusals = [UnavailableError("away"), DeadlineError("late")]
+    with pytest.raises(UnavailableError, match="away"):
+        way(server, patience=patience)
+    server.refusals = [full(), DeadlineError("late")]
+    with pytest.raises(OverloadedError, match="full"):
+        way(server, patience=patience)
+    server.refusals = [DeadlineError("late")]
+    with pytest.raises(DeadlineError, match="late"):
+        way(server, patience=patience)
 
 
 @both

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from atomlens.client.backoff import Backoff, BackoffSettings
-from atomlens.client.errors import OverloadedError, UnavailableError
+from atomlens.client.errors import AtomLensError, DeadlineError, OverloadedError, UnavailableError
 
 T = TypeVar("T")
+PASSING = (OverloadedError, UnavailableError, DeadlineError)
 Left = float | None  # seconds that an attempt may take; None for any time
 
 
@@ -36,7 +37,7 @@ class Patience:
         while True:
             try:
                 answer = call(attempts.left_seconds)
-            except (OverloadedError, UnavailableError) as error:
+            except PASSING as error:
                 pause = attempts.pause_seconds(error, self._answered)
             else:
                 self._answered = True
@@ -49,7 +50,7 @@ class Patience:
         while True:
             try:
                 answer = await call(attempts.left_seconds)
-            except (OverloadedError, UnavailableError) as error:
+            except PASSING as error:
                 pause = attempts.pause_seconds(error, self._answered)
             else:
                 self._answered = True
@@ -62,6 +63,7 @@ class _Attempts:
 
     def __init__(self, settings: BackoffSettings, timeout_seconds: float | None) -> None:
         self._backoff = Backoff(settings)
+        self._before: AtomLensError | None = None
         self._end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
 
     @property
@@ -69,8 +71,14 @@ class _Attempts:
         """The time that is left for the call."""
         return None if self._end is None else max(self._end - time.monotonic(), 0.0)
 
-    def pause_seconds(self, error: OverloadedError | UnavailableError, answered: bool) -> float:
-        """Return the time to wait before the next attempt; raises the error where there is to be none."""
+    def pause_seconds(self, error: AtomLensError, answered: bool) -> float:
+        """Return the time to wait before the next attempt; raises the error where there is to be none.
+
+        Where the time was over in the middle of an attempt, that is the error of the one before it.
+        """
+        if isinstance(error, DeadlineError):
+            raise self._before or error
+        self._before = error
         if isinstance(error, UnavailableError) and not answered:
             raise error
         pause, left = self._backoff.pause_seconds(error), self.left_seconds
