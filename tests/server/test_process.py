@@ -142,3 +142,9 @@ def test_handshakes_that_fail_put_no_lines_of_others_among_ours(start: Start, tm
     assert server.terminate() == 0
     server.kill()  # its log is read to the end then
     assert all(json.loads(line)["message"] for line in server.lines)
+
+
+def test_a_misspelled_variable_is_told_in_the_log(start: Start) -> None:
+    """It would otherwise change nothing without a word."""
+    server = start(environment={"ATOMLENS_WORKRES": "1"})
+    assert any("ATOMLENS_WORKRES is no setting" in line for line in server.lines)

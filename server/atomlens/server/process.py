@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
 from atomlens.server.app import Server
-from atomlens.server.settings import ServerSettings
+from atomlens.server.settings import ServerSettings, misspelled
 from atomlens.server.telemetry.logs import Logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+log = logging.getLogger(__name__)
 
 
 def serve(settings: ServerSettings) -> int:
     """Run a server until SIGTERM or SIGINT and return 0; a second signal ends what is being drained."""
     with Logs(settings) as logs:
+        for name, meant in misspelled().items():
+            log.warning("%s is no setting and changes nothing: is %s meant?", name, meant)
         asyncio.run(_serve(settings, logs))
     return 0
 

@@ -10,7 +10,7 @@ import pytest
 
 from atomlens.server.cpus import available_cpus
 from atomlens.server.limits import Limits
-from atomlens.server.settings import PREFIX, ServerSettings
+from atomlens.server.settings import PREFIX, ServerSettings, misspelled
 
 EXAMPLES: dict[type, Any] = {int: 7, float: 1.5, bool: True, str: "text", Path: Path("path")}
 VALUES: dict[str, Any] = {  # of settings that no example fits
@@ -137,3 +137,20 @@ def test_limits_come_from_the_settings() -> None:
 def test_contexts_need_not_be_kept() -> None:
     """No memory for them is a setting too."""
     assert ServerSettings.from_environment({}, {"ATOMLENS_CONTEXT_CACHE_MIB": "0"}).context_cache_mib == 0
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told_with_the_one_that_may_be_meant() -> None:
+    """Others with the same prefix, as orchestrators and clients have them, are nobody's mistake."""
+    environment = {
+        "ATOMLENS_WORKRES": "2",
+        "ATOMLENS_WORKERS": "2",
+        "ATOMLENS_MAX_QUE_COST": "7",
+        "ATOMLENS_SERVICE_HOST": "10.0.0.1",
+        "ATOMLENS_CLIENT_CERT": "client.crt",
+        "ATOMLENS_SERVER_CA": "ca.crt",
+        "WORKRES": "2",
+    }
+    assert misspelled(environment) == {
+        "ATOMLENS_WORKRES": "ATOMLENS_WORKERS",
+        "ATOMLENS_MAX_QUE_COST": "ATOMLENS_MAX_QUEUE_COST",
+    }

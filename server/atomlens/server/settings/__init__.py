@@ -6,7 +6,7 @@ from atomlens.server.settings.models import ModelsSettings
 from atomlens.server.settings.probing import ProbingSettings
 from atomlens.server.settings.queueing import QueueingSettings
 from atomlens.server.settings.security import SecuritySettings
-from atomlens.server.settings.server import PREFIX, ServerSettings
+from atomlens.server.settings.server import PREFIX, ServerSettings, misspelled
 from atomlens.server.settings.telemetry import TelemetrySettings
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "SecuritySettings",
     "ServerSettings",
     "TelemetrySettings",
+    "misspelled",
 ]

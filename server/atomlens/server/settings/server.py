@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 from atomlens.server.limits import Limits
@@ -18,6 +19,7 @@ from atomlens.server.settings.setting import parser
 from atomlens.server.settings.telemetry import LOOPBACK, TelemetrySettings
 
 PREFIX = "ATOMLENS_"
+CLOSE = 0.9  # how alike a variable and a setting are, of 1, that one may be meant for the other
 ADDRESSES = ("address", "health_address", "metrics_address")
 
 
@@ -68,6 +70,14 @@ class ServerSettings(
             max_probe_points=self.max_probe_points,
             max_probe_extent_angstrom=self.max_probe_extent_angstrom,
         )
+
+
+def misspelled(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that are no setting and look like one, with the one that may be meant."""
+    known = [PREFIX + one.name.upper() for one in fields(ServerSettings)]
+    others = [name for name in environment if name.startswith(PREFIX) and name not in known]
+    meant = {name: get_close_matches(name, known, 1, CLOSE) for name in others}
+    return {name: found[0] for name, found in meant.items() if found}
 
 
 def _parsed(one: Field[Any], text: str) -> Any:
