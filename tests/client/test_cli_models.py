@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from atomlens.client.card import ModelStatus
+from atomlens.client import Client
+from atomlens.client.card import Card, ModelStatus
 from atomlens.client.cli import models
 from atomlens.client.cli.main import main
 from atomlens.client.elements import SYMBOLS
@@ -51,6 +52,24 @@ def test_failed_model(damaged: Path, capsys: pytest.CaptureFixture[str]) -> None
     document = json.loads(capsys.readouterr().out)
     assert [model["name"] for model in document if not model["ready"]] == ["toy-bpnn-energy"]
     assert all(bool(model["reason"]) is not model["ready"] for model in document)
+
+
+def test_a_model_that_goes_while_it_is_listed_has_a_line_without_its_card(
+    server: RunningServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are listed whole."""
+    real = Client.model
+
+    def gone(client: Client, name: str) -> Card:
+        return real(client, "gone" if name.startswith("toy-bpnn-energy@") else name)
+
+    monkeypatch.setattr(Client, "model", gone)
+    assert main(["models", "--server", server.address]) == 0
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [" eV " in row for row in rows if row.startswith(("toy-bpnn-energy@", "toy-schnet-energy@"))] == [
+        False,
+        True,
+    ]
 
 
 def test_reason_of_several_lines() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from atomlens.client.card import Card, ModelStatus
 from atomlens.client.cli.asking import add_arguments, make_client
-from atomlens.client.errors import InputError
+from atomlens.client.client import Client
+from atomlens.client.errors import InputError, UnknownModelError, UnusableModelError
 
 DESCRIPTION = "List models with their heads, elements, test errors and state, or show the card of one."
 
@@ -40,12 +41,20 @@ def run(args: argparse.Namespace) -> int:
             print(_json(card.to_dict()) if args.format == "json" else card)
             return 0
         statuses = client.refresh_models() if args.refresh else client.models()
-        cards = [(status, client.model(str(status)) if status.ready else None) for status in statuses]
+        cards = [(status, _card(client, status)) for status in statuses]
     if args.format == "json":
         print(_json([_document(status, card) for status, card in cards]))
     else:
         print(_table([_row(status, card) for status, card in cards]))
     return UNUSABLE if args.refresh and any(status.state == "failed" for status in statuses) else 0
+
+
+def _card(client: Client, status: ModelStatus) -> Card | None:
+    """Return the card of a model that is ready, and still is when it is asked for."""
+    try:
+        return client.model(str(status)) if status.ready else None
+    except (UnknownModelError, UnusableModelError):
+        return None
 
 
 def _document(status: ModelStatus, card: Card | None) -> dict[str, Any]:
