@@ -12,7 +12,6 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 Fields = dict[str, tuple[int, str]]  # number and kind by name; a kind that is a list is in brackets
 PACKAGE = "atomlens.onnx_format"
-EXTERNAL = 1  # of TensorProto.data_location: the numbers lie in another file
 MESSAGES: dict[str, Fields] = {
     "ModelProto": {
         "graph": (7, "GraphProto"),

@@ -207,4 +207,3 @@ SECTIONS: dict[str, tuple[Metric, ...]] = {
     ),
 }
 METRICS = tuple(chain.from_iterable(SECTIONS.values()))
-BY_NAME = {metric.name: metric for metric in METRICS}
